@@ -34,6 +34,10 @@ class TrainingError(EngineError):
     """A model, gate or protocol that training cannot carry out."""
 
 
+class AnalysisError(EngineError):
+    """Trials that cannot answer what was asked of them."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name closest to `name`, or listing the known ones (at most twelve)."""
     names = sorted(known)
