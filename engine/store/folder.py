@@ -1,0 +1,79 @@
+"""The files of a run folder by name, and `run.json`.
+
+    run.json     RunInfo: everything that decides the records, frozen at the first start
+    trials.log   trials and trainings (`storage`)          curves.log   learning curves (`curves`)
+    log.jsonl    what happened (`journal`)                  status.json  what is happening (`status`)
+    lock         held by the one writer (`lock`)            holder.json  who that is
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.store.durable import SCRATCH, disk, replace_file
+from engine.store.journal import JOURNAL
+from engine.store.lock import HOLDER, LOCK
+from engine.store.status import STATUS
+from engine.store.trials import RunInfo
+
+INFO = "run.json"
+TRIALS = "trials.log"
+CURVES = "curves.log"
+
+FORMAT = 1
+"""The newest layout of a run folder this version reads; it reads all older ones (there is none yet)."""
+
+_OWN = frozenset({INFO, TRIALS, CURVES, JOURNAL, LOCK, HOLDER, STATUS})
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write run.json in one durable step. Raises StoreError."""
+    with disk("write", folder / INFO):
+        replace_file(folder / INFO, msgspec.json.format(msgspec.json.encode(info), indent=2) + b"\n")
+
+
+def read_info(folder: Path) -> RunInfo:
+    """What a run folder says of itself. Raises StoreError: no folder, no run in it, damaged, or a newer format."""
+    path = folder / INFO
+    if not path.is_file():
+        if not folder.exists():
+            raise StoreError(f"{folder}: no such run folder", "check the path")
+        raise StoreError(f"{folder}: not a run folder (it holds no {INFO})", "check the path")
+    with disk("read", path):
+        text = path.read_bytes()
+    try:
+        version = msgspec.json.decode(text, type=_Format).format
+        if version > FORMAT:
+            raise StoreError(f"{path}: format {version} is newer than {FORMAT}, the newest this version reads",
+                             "install the version of ktgtui that wrote it, or a later one")
+        return msgspec.json.decode(text, type=RunInfo)
+    except msgspec.MsgspecError as error:
+        hint = "restore it from a copy; the trials are in other files"
+        raise StoreError(f"{path}: damaged ({error})", hint) from None
+
+
+def find_runs(root: Path) -> list[Path]:
+    """The run folders in `root`, by name; `root` itself if it is one. Folders that cannot be read are left out."""
+    if (root / INFO).is_file():
+        return [root]
+    try:
+        return sorted(path for path in root.iterdir() if (path / INFO).is_file())
+    except OSError:
+        return []
+
+
+def check_vacant(folder: Path) -> None:
+    """Raise StoreError unless `folder` holds nothing but what a start that was cut off left (no run.json yet)."""
+    with disk("list", folder):
+        names = {path.name.removesuffix(SCRATCH) for path in folder.iterdir()}
+    if INFO in names and (folder / INFO).exists():
+        raise StoreError(f"{folder}: holds a run already", "resume it, or name another run folder with --run")
+    if foreign := sorted(names - _OWN):
+        raise StoreError(f"{folder}: not empty (it holds {foreign[0]!r})", "name another run folder with --run")

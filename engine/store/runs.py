@@ -1,0 +1,188 @@
+"""A run folder as its one writer sees it: `Run.create` or `Run.open`, then `add` results as they come.
+
+`add` is the acknowledgement of DESIGN.md's wall 2: what was handed to it is on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.store.curves import CurveFile
+from engine.store.durable import disk, sync_folder
+from engine.store.folder import CURVES, TRIALS, check_vacant, find_runs, read_info, write_info
+from engine.store.journal import Journal
+from engine.store.lock import RunLock
+from engine.store.status import Status, write_status
+from engine.store.storage import AppendStorage
+from engine.store.table import Database
+from engine.store.trials import Curve, RunInfo, Training, Trial
+
+__all__ = ["Run", "find_runs", "read_info"]
+
+_decode_trial = msgspec.json.Decoder(Trial).decode
+_decode_training = msgspec.json.Decoder(Training).decode
+
+
+class Run:
+    """A locked run folder. Not for several threads at once, but for `log` and `write_status`.
+
+    `messages` says, for a person, what opening found and mended.
+    """
+
+    def __init__(self, folder: Path, info: RunInfo, lock: RunLock) -> None:
+        """Use `create` or `open`."""
+        self.folder = folder
+        self.info = info
+        self._lock = lock
+        self._journal = Journal(folder)
+        self._curve_file: CurveFile | None = None
+        self._training_rows: dict[str, int] = {}
+        self._version = -1
+        self.db = Database(folder / TRIALS)
+        """TinyDB with the tables `trials` (document id = number) and `trainings`."""
+        self.messages: list[str] = []
+        self._tell(self.db.storage.dropped)
+
+    @classmethod
+    def create(cls, folder: Path, info: RunInfo) -> Self:
+        """Start a run in a folder that is new or empty. Raises StoreError, then nothing was made of it.
+
+        run.json is written last: a folder without one is no run yet, and may be created again.
+        """
+        with disk("make", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        check_vacant(folder)
+        lock = RunLock(folder)
+        try:
+            check_vacant(folder)  # again: another process may have been quicker to the lock
+            run = cls(folder, info, lock)
+            write_info(folder, info)
+        except BaseException:
+            lock.release()
+            raise
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Go on with a run. Raises StoreError: no run, damaged (with the place), or locked (by whom)."""
+        info = read_info(folder)
+        if not (folder / TRIALS).exists():
+            raise StoreError(f"{folder}: {TRIALS} is missing", "restore it from a copy, or start a new run folder")
+        lock = RunLock(folder)
+        try:
+            return cls(folder, info, lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def storage(self) -> AppendStorage:
+        return self.db.storage
+
+    def add(
+        self,
+        trials: Collection[Trial] = (),
+        trainings: Collection[Training] = (),
+        curves: Collection[Curve] = (),
+    ) -> None:
+        """Record results, all or none of trials and trainings; they are on the disk when this returns.
+
+        Curves are written first, so a training that is seen has its curve. Losses that are not finite are left out.
+        Raises StoreError for a trial number or training id that is there already, and if the disk refuses.
+        """
+        rows = self._rows()
+        self._refuse_known("trial", [trial.number for trial in trials], self.storage.rows("trials"))
+        self._refuse_known("training", [training.id for training in trainings], rows)
+        if curves:
+            self._curves().add(curves)
+        if not (trials or trainings):
+            return
+        first = max(rows.values(), default=0) + 1
+        new = {training.id: row for row, training in enumerate(trainings, first)}
+        changes: dict[str, dict[str, Any]] = {}
+        if trainings:
+            changes["trainings"] = {str(new[training.id]): _finite(training) for training in trainings}
+        if trials:
+            changes["trials"] = {str(trial.number): trial for trial in trials}
+        self.storage.commit(changes)
+        rows.update(new)
+        self._version = self.storage.version
+
+    def _refuse_known(self, what: str, names: list[Any], known: Collection[str]) -> None:
+        seen = set()
+        for name in names:
+            if str(name) in known or name in seen:
+                raise StoreError(f"{self.folder}: {what} {name} is recorded already", "a result is recorded once")
+            seen.add(name)
+
+    def _rows(self) -> dict[str, int]:
+        """Training id -> its document id; read anew if the database was changed around `add`."""
+        if self._version != self.storage.version:
+            rows = self.storage.rows("trainings").items()
+            self._training_rows = {_decode_training(document).id: int(row) for row, document in rows}
+            self._version = self.storage.version
+        return self._training_rows
+
+    def trials(self) -> list[Trial]:
+        """All trials in number order."""
+        return sorted(map(_decode_trial, self.storage.rows("trials").values()), key=lambda trial: trial.number)
+
+    def trainings(self) -> dict[str, Training]:
+        """All trainings by id, in the order they were recorded."""
+        return {t.id: t for t in map(_decode_training, self.storage.rows("trainings").values())}
+
+    def curves(self, ids: Iterable[str]) -> dict[str, Curve]:
+        """Learning curves of these trainings; those that have none are left out."""
+        return self._curves().get(ids)
+
+    def _curves(self) -> CurveFile:
+        if self._curve_file is None:
+            self._curve_file = CurveFile(self.folder / CURVES)
+            self._tell(self._curve_file.dropped)
+        return self._curve_file
+
+    def _tell(self, message: str | None) -> None:
+        if message:
+            self.messages.append(message)
+            self.log("dropped", message=message)
+
+    def log(self, event: str, **fields: Any) -> None:
+        """Append one JSON object to log.jsonl; not fsynced, and never an error."""
+        self._journal.write(event, **fields)
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json; not fsynced, and never an error."""
+        write_status(self.folder, status)
+
+    def compact(self) -> None:
+        """Rewrite trials.log and curves.log without what was replaced, each in one step; readers follow."""
+        self.storage.compact()
+        self._curves().compact(self.trainings())
+
+    def close(self) -> None:
+        """Let go of the files and the lock. Everything acknowledged is on the disk already."""
+        self.db.close()
+        if self._curve_file is not None:
+            self._curve_file.close()
+        self._journal.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _finite(training: Training) -> Training:
+    """JSON has no word for NaN: the losses of a diverged training that are none are left out."""
+    if all(map(math.isfinite, training.losses.values())):
+        return training
+    return msgspec.structs.replace(training, losses={e: v for e, v in training.losses.items() if math.isfinite(v)})
