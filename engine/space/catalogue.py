@@ -34,19 +34,23 @@ GATES: dict[str, GateFacts] = {
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """Number of classes (the chance rule needs it) and image shape (channels, height, width)."""
+    """What is known of a data set without loading it."""
 
     classes: int
+    """The chance rule needs it."""
     shape: tuple[int, int, int]
+    """Channels, height, width."""
+    training: int
+    """Images from which train and validation may be drawn; for digits all there are (its loader holds a part back)."""
 
 
 DATASETS: dict[str, DatasetFacts] = {
-    "digits": DatasetFacts(10, (1, 8, 8)),
-    "cifar10": DatasetFacts(10, (3, 32, 32)),
-    "cifar100": DatasetFacts(100, (3, 32, 32)),
-    "fashion-mnist": DatasetFacts(10, (1, 28, 28)),
-    "mnist": DatasetFacts(10, (1, 28, 28)),
-    "svhn": DatasetFacts(10, (3, 32, 32)),
+    "digits": DatasetFacts(10, (1, 8, 8), 1_797),
+    "cifar10": DatasetFacts(10, (3, 32, 32), 50_000),
+    "cifar100": DatasetFacts(100, (3, 32, 32), 50_000),
+    "fashion-mnist": DatasetFacts(10, (1, 28, 28), 60_000),
+    "mnist": DatasetFacts(10, (1, 28, 28), 60_000),
+    "svhn": DatasetFacts(10, (3, 32, 32), 73_257),
 }
 
 MODEL_PATTERNS: dict[str, str] = {
@@ -113,6 +117,6 @@ def is_model(name: str) -> bool:
 
 def model_examples() -> tuple[str, ...]:
     """Names to suggest when a model is not known."""
-    families = ("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "wrn16-2", "wrn28-2", "wrn28-10",
-                "wrn40-2", "mlp12", "mlp96", "cnn8")
+    families = ("resnet8", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "wrn16-2", "wrn28-2",
+                "wrn28-10", "wrn40-2", "mlp12", "mlp96", "cnn8")
     return (*families, *entry_points("models"), *(f"torchvision:{m}" for m in sorted(torchvision_models())))

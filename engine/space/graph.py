@@ -37,7 +37,7 @@ class Edge(NamedTuple):
 
 @lru_cache(maxsize=MAX_NODES)
 def edges(nodes: int) -> tuple[Edge, ...]:
-    """All N*N edges in the order gates are kept: for each destination 1..N its label edge, then its sources ascending."""
+    """All N*N edges in the order gates are kept: for each destination 1..N its label edge, then sources ascending."""
     return tuple(Edge(s, t) for t in range(1, nodes + 1) for s in range(nodes + 1) if s != t)
 
 
@@ -56,7 +56,8 @@ class Graph:
 
     def __post_init__(self) -> None:
         if len(self.gates) != len(self.models) ** 2:
-            raise SpaceError(f"a graph of {len(self.models)} nodes has {len(self.models) ** 2} edges, not {len(self.gates)}")
+            n = len(self.models)
+            raise SpaceError(f"a graph of {n} nodes has {n * n} edges, not {len(self.gates)}")
 
     @property
     def nodes(self) -> int:
@@ -128,7 +129,7 @@ class Graph:
         return _effective(self)
 
     def __str__(self) -> str:
-        """`1:resnet32 2:wrn28-2 | y>1 through, 2>1 linear`; cutoff edges are not written. `Graph.parse` reads it back."""
+        """`1:resnet32 2:wrn28-2 | y>1 through, 2>1 linear`; cutoff edges are not written. `parse` reads it back."""
         nodes = " ".join(f"{i}:{m}" for i, m in enumerate(self.models, 1))
         gates = ", ".join(f"{e} {g}" for e, g in self.items() if g != CUTOFF)
         return f"{nodes} | {gates}"

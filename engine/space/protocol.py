@@ -58,10 +58,12 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     temperature: float = 1.0
     """T of the divergences: KL of softmax(z / T), times T squared."""
     join: Literal["sum", "mean"] = "sum"
-    """How a node's losses from other nodes join: summed (transfer graph) or averaged over its open node edges (Zhang et al.)."""
+    """How a node's losses from other nodes join: summed (transfer graph), or averaged over its open node edges
+    (Zhang et al.)."""
     precision: Literal["float32", "bfloat16", "float64"] = "float32"
     initialisation: Literal["own", "shared"] = "own"
-    """What a node's initial weights depend on: `own` = the graph too, `shared` = only search seed, repeat, node and model."""
+    """What a node's initial weights depend on: `own` = the graph too, `shared` = only search seed, repeat, node and
+    model."""
     repeats: int = 1
     """Whole passes over the space an exhaustive search makes; changes no trial."""
     chance: float | None = None
@@ -74,7 +76,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return None if facts is None else facts.classes
 
     def chance_rule(self, classes: int) -> float:
-        """Accuracy (%) at or below which a graph counts as untaught: twice chance (paper section 4.2: 2 % of 100 classes)."""
+        """Accuracy (%) at or below which a graph counts as untaught: twice chance (paper section 4.2: 2 % of 100)."""
         return 200.0 / classes if self.chance is None else self.chance
 
     def steps_an_epoch(self) -> int:

@@ -1,0 +1,48 @@
+"""How many graphs a space holds, in each of the ways one may count them: exact, and without listing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import factorial
+
+from engine.space import variables
+from engine.space.diagram import LIMIT, Report
+from engine.space.effective import forms
+from engine.space.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Sizes of a space (paper section 3 and Table 1, see docs/spaces.md)."""
+
+    raw: int
+    """Labelled graphs as written."""
+    paper: int | None
+    """The paper's way: raw divided by the (N - 1)! relabellings of the auxiliary nodes, rounded up. None where the
+    phrases are not closed under relabelling, for there the quotient means nothing."""
+    keys: int
+    """Graphs up to relabelling of auxiliary nodes: the number of distinct keys, and of trials in an exhaustive pass."""
+    effective: int
+    """Different graphs for the target: invalid ones dropped, dead nodes and `correct` on labels read away."""
+    taught: int
+    """Of the effective ones, those that a label reaches: only these train."""
+
+    @property
+    def untaught(self) -> int:
+        """Effective graphs recorded at chance without training."""
+        return self.effective - self.taught
+
+
+def counts(ground: Ground, report: Report | None = None) -> Counts:
+    """All counts of a space."""
+    raw, paper, keys = basic(ground, report)
+    return Counts(raw, paper, keys, forms(ground, False, LIMIT, report), forms(ground, True, LIMIT, report))
+
+
+def basic(ground: Ground, report: Report | None = None) -> tuple[int, int | None, int]:
+    """Raw, the paper's, and up to relabelling."""
+    diagram, union = ground.closure(variables.moves(ground.nodes)[0], report=report)
+    written = diagram.compile(ground.written())
+    raw = diagram.count(written)
+    paper = -(-raw // factorial(ground.nodes - 1)) if written == union else None
+    return raw, paper, ground.orbits(report=report)
