@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -59,6 +59,7 @@ class Log:
         self._end: int | None = None
         self._number = 0
         self._broken: str | None = None
+        self._fd = -1
         with disk("open", path):
             fresh = not path.exists()
             self._fd = _open(path)
@@ -167,11 +168,7 @@ class Log:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    __del__ = close
 
 
 class Follower:
@@ -241,6 +238,8 @@ class Follower:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    __del__ = close
 
 
 def _open(path: Path) -> int:
