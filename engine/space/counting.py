@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from math import factorial
 
 from engine.space import variables
-from engine.space.diagram import LIMIT, Report
+from engine.space.diagram import Report, TooEntangledError
 from engine.space.effective import forms
 from engine.space.ground import Ground
+
+LARGEST_EXACT = 150_000
+"""Diagram nodes spent on one exact count of effective forms, about 3 s; beyond it they are estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,11 @@ class Counts:
     taught: int
     """Of the effective ones, those that a label reaches: only these train."""
 
+    effective_within: tuple[int, int] | None = None
+    """None if `effective` is exact; else it is an estimate, and this is its 99 % interval."""
+    taught_within: tuple[int, int] | None = None
+    """The same of `taught`."""
+
     @property
     def untaught(self) -> int:
         """Effective graphs recorded at chance without training."""
@@ -36,7 +44,14 @@ class Counts:
 def counts(ground: Ground, report: Report | None = None) -> Counts:
     """All counts of a space."""
     raw, paper, keys = basic(ground, report)
-    return Counts(raw, paper, keys, forms(ground, False, LIMIT, report), forms(ground, True, LIMIT, report))
+    try:
+        limit = LARGEST_EXACT
+        return Counts(raw, paper, keys, forms(ground, False, limit, report), forms(ground, True, limit, report))
+    except TooEntangledError:
+        from engine.space.estimate import estimate  # numpy, and seconds: needed only here
+
+        found = estimate(ground, keys)
+        return Counts(raw, paper, keys, found.effective, found.taught, found.effective_within, found.taught_within)
 
 
 def basic(ground: Ground, report: Report | None = None) -> tuple[int, int | None, int]:

@@ -144,14 +144,20 @@ class Graph:
             if not colon or number != str(place) or not model:
                 raise SpaceError(f"graph text: expected '{place}:MODEL' but got {word!r}")
             models.append(model)
+        if len(models) > MAX_NODES:
+            raise SpaceError(f"graph text: at most {MAX_NODES} nodes, got {len(models)}")
         if not bar or not models:
             raise SpaceError(f"graph text: expected '1:MODEL 2:MODEL | y>1 GATE, ...' but got {text[:80]!r}")
         gates = dict.fromkeys(edges(len(models)), CUTOFF)
+        written: set[Edge] = set()
         for part in filter(None, (p.strip() for p in tail.split(","))):
             match = re.fullmatch(r"(y|\d+)\s*>\s*(\d+)\s+(\S+)", part)
             edge = match and Edge(LABEL if match[1] == "y" else int(match[1]), int(match[2]))
             if not match or edge not in gates:
                 raise SpaceError(f"graph text: {part!r} is not an edge and its gate, such as '2>1 linear'")
+            if edge in written:
+                raise SpaceError(f"graph text: the edge {edge} is written twice", "write it once")
+            written.add(edge)
             gates[edge] = match[3]
         return cls(tuple(models), tuple(gates.values()))
 

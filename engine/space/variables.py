@@ -63,16 +63,21 @@ def classes(nodes: int, moved: int) -> tuple[tuple[Move, int], ...]:
 
     Burnside's count of a set closed under relabelling needs one fixed-point count a class (its cycle lengths decide).
     """
-    found = []
-    for lengths in _partitions(moved - 1, moved - 1):
-        order, start = [1], 2
+    rest = range(moved + 1, nodes + 1)
+    return tuple(
+        (move(nodes, (1, *(1 + place for place in order), *rest)), size) for order, size in orders(moved - 1)
+    )
+
+
+def orders(things: int) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Conjugacy classes of the permutations of 1..`things`: one member of each, and how many it stands for."""
+    for lengths in _partitions(things, things):
+        order: list[int] = []
         for length in lengths:
+            start = len(order) + 1
             order += [start + (i + 1) % length for i in range(length)]
-            start += length
-        order += range(start, nodes + 1)
         centraliser = prod(n**k * factorial(k) for n, k in Counter(lengths).items())
-        found.append((move(nodes, order), factorial(moved - 1) // centraliser))
-    return tuple(found)
+        yield tuple(order), factorial(things) // centraliser
 
 
 def _partitions(total: int, most: int) -> Iterator[tuple[int, ...]]:

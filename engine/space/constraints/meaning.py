@@ -60,8 +60,9 @@ def _member(comparison: Compare, member: int, single: list[Reference], nodes: in
     tied = frozenset((member, *(v for r in single for v in r.members(nodes))))
     parts: list[Formula] = [Same(tied)] if len(tied) > 1 else []
     if comparison.relation:
-        within = Within(member, frozenset(comparison.values))
-        parts.append(within if comparison.relation in ("=", "in") else Not(within))
+        positive = comparison.relation in ("=", "in")
+        withins = (Within(v, frozenset(comparison.values)) for v in tied)
+        parts += [within if positive else Not(within) for within in withins]
     return f.every(parts)
 
 

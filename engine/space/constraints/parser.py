@@ -119,7 +119,7 @@ class Parser(References):
         self.need(")")
         for relation in ("=", "!=", "<=", "<", ">=", ">"):
             if self.take(relation):
-                return Count(comparison, relation, self.number("a number"))  # type: ignore[arg-type]
+                return Count(comparison, relation, self.number("a number"))
         self.refuse("'=', '!=', '<', '<=', '>' or '>='")
 
     def grouped(self, word: str) -> Comparison:
@@ -139,11 +139,11 @@ class Parser(References):
         if self.sees("!=") and self.at_reference(1):
             return self.differ(tied)
         if self.sees("=") or self.sees("!="):
-            relation = self.step().text
+            relation: Literal["=", "!="] = "=" if self.step().text == "=" else "!="
             value = self.value(tied[0])
             if self.sees("=") or self.sees("!="):
                 self.fail(self.now, "a value ends a chain", f"write the variables first: {tied[0]} = ... = {value}")
-            return Compare(tuple(tied), relation, (value,))  # type: ignore[arg-type]
+            return Compare(tuple(tied), relation, (value,))
         if self.take("in"):
             return Compare(tuple(tied), "in", self.values(tied[0]))
         if self.take("not", "in"):

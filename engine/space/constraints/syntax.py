@@ -18,7 +18,8 @@ Where = int | Literal["aux", "*"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]*")
 RESERVED = frozenset(
-    ("m", "L", "y", "aux", "in", "not", "and", "or", "any", "none", "of", "count", "pretrained", "some", "node", "taught")
+    ("m", "L", "y", "aux", "in", "not", "and", "or", "any", "none", "of", "count", "pretrained", "some", "node",
+     "taught")
 )
 """Words of the language: a model or gate so called is written in quotes."""
 SHORT = re.compile(r"m\d+|L[y\d]\d")

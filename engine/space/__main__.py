@@ -1,0 +1,269 @@
+"""`python -m engine.space`: look at a design space, try a constraint, write a child."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError, SpaceError
+from engine.space import children, explain, family, files, refinement
+from engine.space.counting import Counts
+from engine.space.design import load
+from engine.space.graph import Graph
+from engine.space.space import Space
+
+EXAMPLE = """examples:
+  python -m engine.space X                                    what space X is, and how many graphs it holds
+  python -m engine.space A --whatif "m[aux] = wrn28-2"        what a constraint would leave
+  python -m engine.space A --refine "m[aux] = wrn28-2" --out mine.json
+  python -m engine.space digits/X --sample 5 --seed 1
+  python -m engine.space X --explain "1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 linear"
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 done, 2 bad input, 130 interrupted."""
+    try:
+        return run(parser().parse_args(arguments))
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone (`| head`): nothing is left to say
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    made = argparse.ArgumentParser(
+        "python -m engine.space",
+        description="Look at a design space, try a constraint, write a child.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add("file", nargs="?", metavar="FILE", help="a space file, or a shipped space's name (X, digits/X)")
+    add("--json", action="store_true", help="one JSON object on stdout")
+    add("--schema", action="store_true", help="print the JSON Schema of space files")
+    add("--tree", action="store_true", help="draw the space's lineage and the other spaces beside it")
+    add("--sample", type=int, metavar="N", help="N graphs drawn uniformly, without replacement")
+    add("--seed", type=int, default=0, metavar="S", help="the sample's seed (default 0)")
+    add("--list", action="store_true", help="every graph, in canonical order")
+    add("--shard", metavar="I/N", help="with --list: only the I-th of N parts")
+    add("--whatif", action="append", default=[], metavar="PHRASE", help="what one more constraint would leave")
+    add("--refine", action="append", default=[], metavar="PHRASE", help="constraints of a child (repeat for several)")
+    add("--out", type=Path, metavar="CHILD.json", help="with --refine: write the child")
+    add("--name", help="with --out: the child's name (default: the file's)")
+    add("--force", action="store_true", help="with --out: replace an existing file")
+    add("--explain", action="append", default=[], metavar="GRAPH", help="describe a graph; two are also compared")
+    return made
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what was asked of one space."""
+    if options.schema:
+        print(json.dumps(files.schema(), indent=2))
+        return 0
+    if options.file is None:
+        raise SpaceError("no space file given", "name one, e.g. python -m engine.space X (see --help)")
+    if options.out is not None and not options.refine:
+        raise SpaceError("--out needs --refine", "say which constraints the child adds")
+    if options.shard is not None and not options.list:
+        raise SpaceError("--shard needs --list")
+    space = load(options.file)
+    for wanted, action in _ACTIONS.items():
+        if getattr(options, wanted) not in (None, False, []):
+            return action(space, options)
+    return show(space, options)
+
+
+def progress(built: int) -> None:
+    """Says that a count takes long."""
+    print(f"counting: {built:,} decisions so far", file=sys.stderr)
+
+
+def show(space: Space, options: argparse.Namespace) -> int:
+    """The space in words, its lineage, its counts."""
+    counts = space.counts(progress)
+    if options.json:
+        lineage = [{"name": a.name, "constraints": [*map(str, a.phrases)]} for a in space.lineage]
+        return put({"space": space.resolved(), "words": space.words(), "lineage": lineage, "counts": asdict(counts)})
+    print(f"{space.name}: {space.words()}")
+    if space.note:
+        print(f"note: {space.note}")
+    print("\nlineage")
+    for ancestor in space.lineage:
+        print(f"  {ancestor.name:<12} {'; '.join(map(str, ancestor.phrases)) or 'no constraint'}")
+    print("\ncounts")
+    for label, value in counted(counts):
+        print(f"  {label:<40} {value}")
+    return 0
+
+
+def counted(counts: Counts) -> list[tuple[str, str]]:
+    """Each count with its meaning."""
+    paper = "-  (the constraints tell auxiliary nodes apart)" if counts.paper is None else f"{counts.paper:,}"
+    untaught = "" if counts.effective_within else f", {counts.untaught:,} untaught"
+    return [
+        ("raw: labelled graphs", f"{counts.raw:,}"),
+        ("the paper's: raw / relabellings, rounded up", paper),
+        ("up to relabelling: distinct keys", f"{counts.keys:,}"),
+        ("effective: different for the target", _within(counts.effective, counts.effective_within)),
+        ("  of these taught: they train", _within(counts.taught, counts.taught_within) + untaught),
+    ]
+
+
+def _within(value: int, interval: tuple[int, int] | None) -> str:
+    return f"{value:,}" if interval is None else f"about {value:,} (estimate, 99 %: {interval[0]:,} to {interval[1]:,})"
+
+
+def tree(space: Space, options: argparse.Namespace) -> int:
+    """The family of the space."""
+    root, unreadable = family.family(space)
+    for said in unreadable:
+        print(f"left out: {said}", file=sys.stderr)
+    if options.json:
+        return put(root.plain())
+    print("\n".join(root.lines()))
+    return 0
+
+
+def sample(space: Space, options: argparse.Namespace) -> int:
+    """Graphs drawn from the space."""
+    graphs = space.sample(options.sample, options.seed)
+    if options.json:
+        return put({"space": space.name, "seed": options.seed, "graphs": [_graph(g) for g in graphs]})
+    for graph in graphs:
+        print(f"{graph.key}  {graph}")
+    return 0
+
+
+def listing(space: Space, options: argparse.Namespace) -> int:
+    """All graphs of the space, or of one part of it; written as they are found."""
+    graphs = space.enumerate(_shard(options.shard))
+    if not options.json:
+        for graph in graphs:
+            print(f"{graph.key}  {graph}")
+        return 0
+    print(f'{{"space": {json.dumps(space.name)}, "graphs": [', end="")
+    for place, graph in enumerate(graphs):
+        print("," * (place > 0), json.dumps(_graph(graph)), sep="\n", end="")
+    print("\n]}")
+    return 0
+
+
+def _graph(graph: Graph) -> dict[str, str]:
+    return {"key": graph.key, "graph": str(graph)}
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and len(text) < 20):
+        raise SpaceError(f"--shard: expected I/N such as 3/8, got {text!r}")
+    return int(part), int(parts)
+
+
+def whatif(space: Space, options: argparse.Namespace) -> int:
+    """Each phrase by itself, tried on the space."""
+    found = [refinement.whatif(space, space.parse(text, "--whatif")) for text in options.whatif]
+    if options.json:
+        return put({"space": space.name, "keys": space.keys, "whatif": [_tried(w) for w in found]})
+    for w in found:
+        print(f"{w.phrase}: {w.verdict}")
+        if w.conflict:
+            print(f"  in conflict: {'; '.join(map(str, w.conflict))}")
+        if w.verdict.is_usable:
+            for label, value in counted(w.counts()):
+                print(f"  {label:<40} {value}")
+    return 0
+
+
+def _tried(w: refinement.WhatIf) -> dict[str, Any]:
+    counts = asdict(w.counts()) if w.verdict.is_usable else {"raw": w.raw, "paper": w.paper, "keys": w.keys}
+    return {"phrase": str(w.phrase), "verdict": str(w.verdict), "conflict": [*map(str, w.conflict)], "counts": counts}
+
+
+def refine(space: Space, options: argparse.Namespace) -> int:
+    """A child of the space, counted, and written if --out says where."""
+    name = options.name or (options.out.stem if options.out else None)
+    phrases = [space.parse(text, "--refine") for text in options.refine]
+    made = refinement.refine(space, *phrases, name=name, report=progress)
+    if options.out is not None:
+        children.write(space, made.child.lineage[-1].phrases, options.out, options.name, options.force)
+        print(f"written: {options.out}", file=sys.stderr)
+    if options.json:
+        steps = [{"phrase": str(s.phrase), "before": s.before, "after": s.after} for s in made.steps]
+        return put({
+            "space": made.child.resolved(), "words": made.child.words(), "before": asdict(made.before),
+            "after": asdict(made.after), "steps": steps, "file": None if options.out is None else str(options.out),
+        })
+    print(f"{made.child.name}: {made.child.words()}")
+    for step in made.steps:
+        print(f"  {step.phrase}: {step.before:,} -> {step.after:,} graphs{' (changes nothing)' * step.changes_nothing}")
+    return 0
+
+
+def describe(space: Space, options: argparse.Namespace) -> int:
+    """Graphs described, and the first two compared."""
+    graphs = [explain.read(text) for text in options.explain]
+    told = [_told(space, graph) for graph in graphs]
+    if len(graphs) > 1:
+        told.append(_compared(graphs[0], graphs[1]))
+    if options.json:
+        return put({"space": space.name, "explain": told})
+    for entry in told:
+        for label, value in entry.items():
+            shown = value if isinstance(value, list) else [value]
+            print(*(f"{label + ':':<12} {line}" for line in shown), sep="\n", end="\n" if shown else "")
+        print()
+    return 0
+
+
+def _told(space: Space, graph: Graph) -> dict[str, Any]:
+    effective = graph.effective()
+    unmet = explain.unmet(space, graph)
+    return {
+        "graph": str(graph),
+        "canonical": str(graph.canonical()),
+        "key": graph.key,
+        "effective": "none" if effective.graph is None else str(effective.graph),
+        "said": explain.describe(graph),
+        f"in {space.name}": "no" if unmet else "yes",
+        "not met": unmet,
+    }
+
+
+def _compared(graph: Graph, other: Graph) -> dict[str, Any]:
+    if graph.nodes != other.nodes:
+        places = [f"{graph.nodes} nodes -> {other.nodes} nodes"]
+    else:
+        places = [str(d) for d in explain.differences(graph, explain.aligned(graph, other)[0])]
+    return {"differs": places, "same for the target, because": explain.why_equal(graph, other)}
+
+
+def put(data: dict[str, Any]) -> int:
+    """One JSON object on stdout."""
+    print(json.dumps(data, ensure_ascii=False))
+    return 0
+
+
+_ACTIONS: dict[str, Callable[[Space, argparse.Namespace], int]] = {
+    "tree": tree,
+    "sample": sample,
+    "list": listing,
+    "whatif": whatif,
+    "refine": refine,
+    "explain": describe,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
