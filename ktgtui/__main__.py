@@ -1,0 +1,66 @@
+"""`ktgtui [FOLDER]`: arguments are read before anything heavy is imported, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+THEMES = ("auto", "dark", "light", "ansi")
+
+EPILOG = """examples:
+  ktgtui                       the workbench on this folder's spaces/ and runs/
+  ktgtui ~/study --readonly    look, change nothing
+  ktgtui runs/digits-A-random600   one run folder, also a copied one
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="ktgtui",
+        description="Workbench for knowledge transfer graphs: see searches run, split their EDFs by condition, turn "
+        "what is seen into a constraint. Searches are processes of their own: leaving this leaves them running.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, default=Path(),
+                      help="holds spaces/ and runs/, or is a run folder itself (default: this folder)")
+    made.add_argument("--readonly", action="store_true", help="write nothing and start nothing")
+    made.add_argument("--theme", choices=THEMES, default="auto",
+                      help="colours; ansi: the terminal's own sixteen (default: dark, or ansi where there are no more)")
+    made.add_argument("--version", action="store_true", help="print the version and leave")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the workbench; the exit code. 2 for a folder that is not there or a terminal that is none."""
+    options = parser().parse_args(arguments)
+    if options.version:
+        print(f"ktgtui {metadata.version('ktgtui')}")
+        return 0
+    if refusal := _refusal(options.folder):
+        print(f"error: {refusal}", file=sys.stderr)
+        return 2
+    from ktgtui.app import Workbench
+
+    app = Workbench(options.folder, readonly=options.readonly, look=options.theme)
+    app.run()
+    if app.return_code == 1:
+        print(f"error: the workbench broke off; {app.last_words}", file=sys.stderr)
+    return app.return_code or 0
+
+
+def _refusal(folder: Path) -> str | None:
+    """Why the workbench cannot open, in one line."""
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "no such folder"
+        return f"{folder}: {what}; name the folder that holds spaces/ and runs/"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return "the workbench needs a terminal; python -m engine.search and engine.analysis work without one"
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

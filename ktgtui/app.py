@@ -1,0 +1,84 @@
+"""The workbench's application: pages, keys, and the one place where snapshots arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+
+from ktgtui import theme
+from ktgtui.follower import Follower
+from ktgtui.messages import Followed, Stumbled
+from ktgtui.screens.spaces import SpacesPage
+from ktgtui.snapshot import EMPTY, Snapshot
+
+LOOK_EVERY = 1.0
+"""Seconds between looks at the disk. A search writes a status about as often, and each look redraws what changed."""
+
+
+class Workbench(App[None]):
+    """Searches are other processes; nothing here trains, and only `engine.control` and the store write to runs."""
+
+    CSS_PATH = "ktgtui.tcss"
+    TITLE = "ktgtui"
+    ENABLE_COMMAND_PALETTE = False
+    MODES: ClassVar[dict[str, Any]] = {"spaces": SpacesPage}
+    DEFAULT_MODE = "spaces"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "quit", "quit", id="quit"),
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="quit.always"),
+    ]
+
+    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True)
+
+    def __init__(self, folder: Path, *, readonly: bool = False, look: str = "auto") -> None:
+        super().__init__()
+        self.folder = folder
+        self.readonly = readonly
+        self.plain = not _speaks_unicode()
+        self.last_words = ""
+        for own in (theme.DARK, theme.LIGHT):
+            self.register_theme(own)
+        self.theme = theme.resolve(look)
+        self._follower = Follower(
+            folder,
+            lambda snapshot: self.post_message(Followed(snapshot)),
+            lambda trace: self.post_message(Stumbled(trace)),
+        )
+
+    @property
+    def place(self) -> str:
+        """The folder as a person calls it."""
+        home, here = Path.home(), self.folder.resolve()
+        return f"~/{here.relative_to(home)}" if here.is_relative_to(home) and here != home else str(here)
+
+    def on_mount(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError):  # not the main thread: somebody else's event loop
+                asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+        self.call_after_refresh(self._follower.start)
+        self.set_interval(LOOK_EVERY, self._follower.ask)
+
+    def on_unmount(self) -> None:
+        self._follower.stop()
+
+    def choose(self, run: Path) -> None:
+        """Make this the run whose trials are shown."""
+        self._follower.choose(run)
+
+    def on_followed(self, message: Followed) -> None:
+        self.snapshot = message.snapshot
+
+    def on_stumbled(self, message: Stumbled) -> None:
+        self.notify(message.traceback.strip().split("\n")[-1], severity="error")
+
+
+def _speaks_unicode() -> bool:
+    return (sys.__stderr__ is None) or "utf" in (sys.__stderr__.encoding or "").lower()

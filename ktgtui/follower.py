@@ -1,0 +1,60 @@
+"""The thread that looks at the disk, so that keys never wait for it.
+
+A timer *asks*; asking while a look is under way is one look more, not a queue of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from ktgtui.snapshot import Snapshot
+
+Deliver = Callable[[Snapshot], object]
+"""Takes a snapshot across to the event loop; called in the follower's thread."""
+
+
+class Follower(threading.Thread):
+    """Follows `folder` until `stop`. Delivers a snapshot when something changed, and the first one always."""
+
+    def __init__(self, folder: Path, deliver: Deliver, lament: Callable[[str], object]) -> None:
+        super().__init__(name="follower", daemon=True)
+        self._folder = folder
+        self._deliver = deliver
+        self._lament = lament
+        self._asked = threading.Event()
+        self._stopping = False
+        self._chosen: Path | None = None
+
+    def ask(self) -> None:
+        """Look (again) as soon as possible."""
+        self._asked.set()
+
+    def choose(self, run: Path | None) -> None:
+        """Which run's trials the next snapshots carry; None: the newest."""
+        self._chosen = run
+        self.ask()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._asked.set()
+
+    def run(self) -> None:
+        from ktgtui.shelf import Shelf  # numpy and the engine: 0.3 s that the first paint must not wait for
+
+        shelf = Shelf(self._folder)
+        last: Snapshot | None = None
+        while not self._stopping:
+            try:
+                found = shelf.look(self._chosen)
+            except Exception:  # noqa: BLE001 - the one broad net: a look that breaks must not end the workbench
+                self._lament(traceback.format_exc())
+                found = last or Snapshot(ready=True)
+            if found is not last:
+                last = found
+                self._deliver(found)
+            self._asked.wait()
+            self._asked.clear()
+        shelf.close()

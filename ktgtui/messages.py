@@ -1,0 +1,23 @@
+"""What happened, for the event loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from ktgtui.snapshot import Snapshot
+
+
+@dataclass
+class Followed(Message):
+    """The follower saw something new."""
+
+    snapshot: Snapshot
+
+
+@dataclass
+class Stumbled(Message):
+    """The follower met a fault of ours; `traceback` goes to the log."""
+
+    traceback: str

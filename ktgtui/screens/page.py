@@ -1,0 +1,51 @@
+"""What all pages share: a title, a body, the keys, and being shown each snapshot once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from ktgtui.snapshot import Snapshot
+from ktgtui.widgets.bars import KeyBar, TitleBar
+
+if TYPE_CHECKING:
+    from ktgtui.app import Workbench
+
+
+class Page(Screen[None]):
+    """A full screen of the workbench. Subclasses give `TITLE`, `body` and `show`."""
+
+    @property
+    def workbench(self) -> Workbench:
+        return cast("Workbench", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar(self.TITLE or "")
+        yield from self.body()
+        yield KeyBar()
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw what differs; called for every snapshot while the page is on screen."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "snapshot", self._shown)
+
+    def on_screen_resume(self) -> None:
+        self._shown(self.workbench.snapshot)
+
+    def _shown(self, snapshot: Snapshot) -> None:
+        if self.is_current:
+            self.query_one(TitleBar).show(self.workbench.place, self._notice(snapshot))
+            self.show(snapshot)
+
+    def _notice(self, snapshot: Snapshot) -> str:
+        parts = [*snapshot.messages[:1], *(["read-only"] if self.workbench.readonly else [])]
+        return "  ".join(parts)

@@ -1,0 +1,146 @@
+"""The first page: design spaces on disk with their counts, runs with their progress, the EDF of the chosen run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+from ktgtui import wording
+from ktgtui.screens.page import Page
+from ktgtui.snapshot import RunView, Snapshot, SpaceView
+from ktgtui.widgets.note import Note
+from ktgtui.widgets.plot import Plot
+from ktgtui.widgets.table import Cell, Column, Table
+
+SPACES = (
+    Column("space", 16, grows=True),
+    Column("constraint added", 34, least=112),
+    Column("raw", 10, right=True, least=70),
+    Column("paper's", 10, right=True),
+    Column("graphs", 10, right=True),
+    Column("effective", 10, right=True),
+    Column("runs", 4, right=True),
+    Column("best %", 6, right=True),
+    Column("median", 6, right=True, least=84),
+)
+RUNS = (
+    Column("run", 12, grows=True),
+    Column("trials", 9, right=True),
+    Column("", 8, least=64),
+    Column("state", 11),
+    Column("left", 7, right=True, least=72),
+    Column("best %", 6, right=True, least=52),
+)
+
+NO_RUNS = "no runs here yet; a search begins one:\n\npython -m engine.search \\\n  digits/X --exhaustive"
+
+
+class SpacesPage(Page):
+    """Spaces above, runs and their EDF below."""
+
+    TITLE = "spaces"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runs_of: dict[str, list[RunView]] = {}
+        self._settled = False
+        """The cursor stands on a run that the workbench chose once; afterwards it is the person's."""
+
+    def body(self) -> Iterable[Widget]:
+        with Vertical(id="spaces-body"):
+            yield Table[SpaceView](SPACES, self._space_cells, lambda s: s.reference, "reading ...", id="spaces")
+            yield Note(id="words")
+            with Horizontal(id="runs-body"):
+                yield Table[RunView](RUNS, self._run_cells, lambda r: r.folder, id="runs")
+                with Vertical(id="edf-body"):
+                    yield Note(id="edf-title")
+                    yield Plot(id="edf")
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._runs_of = _by_space(snapshot.runs)
+        spaces: Table[SpaceView] = self.query_one("#spaces", Table)
+        runs: Table[RunView] = self.query_one("#runs", Table)
+        if snapshot.ready:
+            runs.empty = NO_RUNS
+        spaces.show(snapshot.spaces)
+        runs.show(snapshot.runs)
+        if not self._settled and snapshot.chosen:
+            self._settled = True
+            runs.seek(snapshot.chosen.view.folder)
+        self._say(spaces.current)
+        self._plot(snapshot)
+
+    def _plot(self, snapshot: Snapshot) -> None:
+        chosen = snapshot.chosen
+        title, plot = self.query_one("#edf-title", Note), self.query_one(Plot)
+        if chosen is None:
+            title.show([])
+            plot.show(None)
+            return
+        from ktgtui.drawing import figure  # numpy is there by now: the follower loaded it
+
+        edf = chosen.edf
+        title.show([[(chosen.view.name, "accent")],
+                    [(f"n = {edf.n:,}  median {edf.median:.2f} %  best {edf.best:.2f} %" if edf.n else "n = 0", ""),
+                     (f"  left out: {edf.left_out}" if edf.left_out.total else "", "dim")]])
+        plot.show(figure([chosen.edf]), "no graph with a result yet")
+
+    def _say(self, space: SpaceView | None) -> None:
+        note = self.query_one("#words", Note)
+        if space is None:
+            note.show([])
+        elif space.error:
+            note.show([[(space.error, "bad")]])
+        else:
+            added = ", ".join(space.phrases) or "no constraint"
+            note.show([[(f"{space.name}  ", "accent"), (added, "")], [(space.words, "dim")]])
+
+    @on(Table.Moved, "#spaces")
+    def _space_moved(self, event: Table.Moved) -> None:
+        self._say(event.row)
+
+    @on(Table.Moved, "#runs")
+    def _run_moved(self, event: Table.Moved) -> None:
+        self.workbench.choose(event.row.folder)
+
+    def _space_cells(self, space: SpaceView) -> Sequence[Cell]:
+        branch = space.branch.translate(_ASCII_TREE) if self.workbench.plain else space.branch
+        name = branch + space.name
+        if space.error:
+            return ((name, "bad"), ("cannot be read", "bad"), *[""] * 7)
+        c = space.counts
+        runs = self._runs_of.get(space.name, [])
+        best = min((r.best for r in runs if r.best is not None), default=None)
+        newest = next((r.median for r in reversed(runs) if r.median is not None), None)
+        sizes = (None,) * 4 if c is None else (c.raw, c.paper, c.keys, c.effective)
+        raw, paper, keys, effective = map(wording.count, sizes)
+        return (name, (", ".join(space.phrases), "dim"), (raw, "dim"), (paper, "dim"), keys, effective,
+                str(len(runs) or ""), (wording.percent(best), "good"), wording.percent(newest))
+
+    def _run_cells(self, run: RunView) -> Sequence[Cell]:
+        if run.error:
+            return ((run.name, "bad"), "", "", (run.phase, "bad"), "", "")
+        filled = wording.bar(run.share, 8, self.workbench.plain) if run.total else ""
+        trials = wording.progress(run.done, run.total if run.done != run.total else None)
+        return (run.name, trials, (filled, "curve0"), _state(run),
+                wording.duration(run.eta), (wording.percent(run.best), "good"))
+
+
+_ASCII_TREE = str.maketrans("└├│", "`|:")
+
+
+def _state(run: RunView) -> Cell:
+    if run.failed:
+        return (f"{run.failed} failed", "bad")
+    role = "good" if run.phase == "finished" else "accent" if run.live else "warn"
+    return (run.phase, role)
+
+
+def _by_space(runs: Sequence[RunView]) -> dict[str, list[RunView]]:
+    found: dict[str, list[RunView]] = {}
+    for run in runs:
+        found.setdefault(run.space, []).append(run)
+    return found

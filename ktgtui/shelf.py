@@ -1,0 +1,229 @@
+"""Looking at a folder: its design spaces and its runs, each look costing what is new since the last.
+
+Reads only. Used by one thread; what it hands out is frozen and may cross threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from engine.analysis.edf import Edf, of_trials
+from engine.errors import EngineError
+from engine.space.design import Space, load
+from engine.space.files import shipped
+from engine.store.reader import RunReader, find_runs
+from engine.store.status import FINISHED, Status
+from engine.store.trials import State, Trial
+from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView
+
+LARGEST_TO_COUNT = 6
+"""Nodes above which counts are left to `python -m engine.space`, which shows its progress."""
+
+
+class Shelf:
+    """A folder with `spaces/` and `runs/`, or a run folder, or a folder of run folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._spaces = _Spaces(folder / "spaces")
+        self._runs: dict[Path, _Run] = {}
+        self._last: Snapshot | None = None
+
+    def look(self, chosen: Path | None = None) -> Snapshot:
+        """The folder now; the very object of the last look if nothing changed. `chosen` None: the newest run."""
+        spaces = self._spaces.look()
+        folders = self._folders()
+        for gone in self._runs.keys() - set(folders):
+            self._runs.pop(gone).close()
+        views = tuple(self._run(path).look() for path in folders)
+        chosen = chosen if chosen in self._runs else _newest(folders)
+        detail = self._runs[chosen].detail() if chosen else None
+        last = self._last
+        if last and last.spaces == spaces and last.runs == views and last.chosen is detail:
+            return last
+        self._last = Snapshot(spaces, views, detail, ready=True)
+        return self._last
+
+    def _folders(self) -> list[Path]:
+        return [*dict.fromkeys([*find_runs(self.folder), *find_runs(self.folder / "runs")])]
+
+    def _run(self, folder: Path) -> _Run:
+        if folder not in self._runs:
+            self._runs[folder] = _Run(folder)
+        return self._runs[folder]
+
+    def close(self) -> None:
+        for run in self._runs.values():
+            run.close()
+
+
+def _newest(folders: list[Path]) -> Path | None:
+    def started(folder: Path) -> float:
+        try:
+            return (folder / "trials.log").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    return max(folders, key=started, default=None)
+
+
+class _Run:
+    """One run folder, followed. A folder that cannot be read is opened anew at the next look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._reader: RunReader | None = None
+        self._space: Space | None = None
+        self._edf: Edf | None = None
+        self._trials: tuple[Trial, ...] = ()
+        self._view = RunView(folder, folder.name)
+        self._detail: RunDetail | None = None
+
+    def look(self) -> RunView:
+        try:
+            self._view = self._read()
+        except EngineError as error:
+            self.close()
+            self._view = RunView(self.folder, self.folder.name, phase="unreadable", error=str(error))
+            self._detail = None
+        return self._view
+
+    def _read(self) -> RunView:
+        if self._reader is None:
+            self._reader = RunReader(self.folder)
+            self._space = Space.from_resolved(self._reader.info.space, f"{self.folder / 'run.json'}: space")
+            self._edf = None
+        assert self._space is not None
+        update = self._reader.refresh()
+        trials = self._reader.trials if update.is_news or self._edf is None else None
+        if trials is not None:
+            self._edf = of_trials(trials, self._space.protocol, self._space.name)
+            self._trials = tuple(trials)
+            self._detail = None
+        return self._described(self._reader, self._space, update.finished, update.messages)
+
+    def _described(self, reader: RunReader, space: Space, finished: bool, messages: tuple[str, ...]) -> RunView:
+        assert self._edf is not None
+        status = reader.status()
+        live = reader.holder() is not None
+        moving = status if live and not finished else None
+        return RunView(
+            self.folder,
+            self.folder.name,
+            space.name,
+            str(reader.info.strategy.get("name", "")),
+            _phase(status, live, finished),
+            live,
+            len(self._trials),
+            reader.info.total,
+            moving.rate if moving else None,
+            moving.eta if moving else None,
+            self._edf.best if self._edf.n else None,
+            self._edf.median if self._edf.n else None,
+            sum(t.state is State.FAILED for t in self._trials),
+            (status.message if status else "") or (messages[0] if messages and not live else ""),
+        )
+
+    def detail(self) -> RunDetail | None:
+        """The run with its trials; the same object while nothing in it changed. None for an unreadable one."""
+        if self._reader is None or self._edf is None:
+            return None
+        status = self._reader.status() if self._view.live else None
+        packs = status.packs if status else ()
+        last = self._detail
+        if last is None or last.view != self._view or last.packs != packs:
+            self._detail = RunDetail(self._view, self._trials, self._edf, packs)
+        return self._detail
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _phase(status: Status | None, live: bool, finished: bool) -> str:
+    """What to believe: a search that died leaves its last word behind, so a word alone proves nothing."""
+    if finished:
+        return FINISHED
+    if live:
+        return status.phase if status else "starting"
+    said = status.phase if status else ""
+    return said if said in ("stopped", "paused") else "interrupted"
+
+
+class _Spaces:
+    """Shipped spaces and `*.json` in the folder, as a tree by lineage; a file is read again when it changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[Path, tuple[int, int]] = {}
+        self._views: tuple[SpaceView, ...] = ()
+
+    def look(self) -> tuple[SpaceView, ...]:
+        named = shipped()
+        known = {path.resolve() for path in named.values()}
+        own = [path for path in _json_files(self._folder) if path.resolve() not in known]
+        seen = {path: _stamp(path) for path in (*named.values(), *own)}
+        if seen != self._seen:
+            self._seen = seen
+            self._views = _tree([*((name, name, True) for name in named), *((str(p), p.stem, False) for p in own)])
+        return self._views
+
+
+def _json_files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.rglob("*.json"))
+    except OSError:
+        return []
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+Step = tuple[tuple[str, tuple[str, ...]], ...]
+"""A lineage as a key: names and phrases, root first."""
+
+
+def _tree(references: list[tuple[str, str, bool]]) -> tuple[SpaceView, ...]:
+    """Views in tree order: children under their parents, families in the order found, broken files last."""
+    found: dict[Step, tuple[SpaceView, Space]] = {}
+    broken = []
+    for reference, name, is_shipped in references:
+        try:
+            space = load(reference)
+            view = _view(space, reference, is_shipped)
+        except EngineError as error:
+            broken.append(SpaceView(name, reference, is_shipped, error=str(error)))
+            continue
+        found.setdefault(_lineage(space), (view, space))
+    roots = [step for step in found if step[:-1] not in found]
+    views: list[SpaceView] = []
+    for root in roots:
+        _walk(root, "", "", found, views)
+    return (*views, *broken)
+
+
+def _walk(step: Step, before: str, below: str, found: dict[Step, tuple[SpaceView, Space]],
+          views: list[SpaceView]) -> None:
+    views.append(replace(found[step][0], branch=before))
+    children = [other for other in found if other[:-1] == step]
+    for child in children:
+        last = child == children[-1]
+        _walk(child, below + ("└ " if last else "├ "), below + ("  " if last else "│ "), found, views)
+
+
+def _lineage(space: Space) -> Step:
+    return tuple((a.name, tuple(map(str, a.phrases))) for a in space.lineage)
+
+
+def _view(space: Space, reference: str, is_shipped: bool) -> SpaceView:
+    counts = space.counts() if space.nodes <= LARGEST_TO_COUNT else None
+    return SpaceView(space.name, reference, is_shipped, counts=counts, words=space.words(),
+                     phrases=tuple(map(str, space.lineage[-1].phrases)))
+

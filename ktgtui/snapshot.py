@@ -1,0 +1,93 @@
+"""All that screens show, frozen: made by the follower's thread, carried by one message, drawn by the event loop.
+
+Nothing here knows Textual, and nothing here imports the engine at run time: the first paint must not wait for numpy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.analysis.edf import Edf
+    from engine.space.counting import Counts
+    from engine.store.status import PackStatus
+    from engine.store.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceView:
+    """One design space on disk, or the reason why its file cannot be used."""
+
+    name: str
+    reference: str
+    """What `python -m engine.search` takes: a shipped name, or the file's path."""
+    shipped: bool
+    branch: str = ""
+    """Tree lines before the name: `│ └ `."""
+    counts: Counts | None = None
+    words: str = ""
+    phrases: tuple[str, ...] = ()
+    """Constraints this space adds to its parent's."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run folder in a line."""
+
+    folder: Path
+    name: str
+    space: str = ""
+    strategy: str = ""
+    phase: str = ""
+    """`training`, `finished`, `interrupted`, ...: what a person should believe, a dead search included."""
+    live: bool = False
+    """A process writes here, as far as this host can tell."""
+    done: int = 0
+    total: int | None = None
+    rate: float | None = None
+    """Graphs a second."""
+    eta: float | None = None
+    """Seconds left."""
+    best: float | None = None
+    """The lowest validation error (%)."""
+    median: float | None = None
+    failed: int = 0
+    message: str = ""
+    error: str | None = None
+    """Why the folder cannot be read; the rest of the workbench goes on."""
+
+    @property
+    def share(self) -> float:
+        """Part of the trials that is done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class RunDetail:
+    """The chosen run. `trials` is shared with the follower's next one where nothing changed, never altered."""
+
+    view: RunView
+    trials: tuple[Trial, ...]
+    edf: Edf
+    packs: tuple[PackStatus, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The folder as it was at one look."""
+
+    spaces: tuple[SpaceView, ...] = ()
+    runs: tuple[RunView, ...] = ()
+    chosen: RunDetail | None = None
+    messages: tuple[str, ...] = ()
+    ready: bool = field(default=False)
+    """False only before the first look has come back."""
+
+    def run(self, folder: Path | None) -> RunView | None:
+        return next((r for r in self.runs if r.folder == folder), None)
+
+
+EMPTY = Snapshot()

@@ -1,0 +1,56 @@
+"""The line above a page (where one is) and the line below (which keys do what)."""
+
+from __future__ import annotations
+
+from textual.strip import Strip
+
+from ktgtui.widgets.lines import Lines
+
+
+class TitleBar(Lines):
+    """`ktgtui  spaces   ~/study                       read-only`."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self._page = page
+        self._place = ""
+        self._notice = ""
+
+    def show(self, place: str, notice: str) -> None:
+        """`place`: the folder; `notice`: what a person should know at all times, at the right."""
+        self._place, self._notice = place, notice
+        self.redraw()
+
+    def line(self, y: int) -> Strip:
+        left = [(" ktgtui ", "accent"), (f" {self._page}  ", "")]
+        room = max(1, self.size.width - sum(len(text) for text, _ in left) - 1)
+        notice = self._notice[:room]
+        place = tail(self._place, room - len(notice) - 2)
+        return self.strip([*left, (place, "dim"), (notice.rjust(room - len(place)), "warn")])
+
+
+def tail(path: str, width: int) -> str:
+    """The last `width` characters of a path, the part that tells folders apart."""
+    if len(path) <= width:
+        return path
+    return "..." + path[3 - width :] if width > 3 else ""
+
+
+class KeyBar(Lines):
+    """The keys of the focused widget and of the page, as far as they fit."""
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
+
+    def line(self, y: int) -> Strip:
+        runs: list[tuple[str, str]] = []
+        seen = set()
+        for active in self.screen.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            key = binding.key_display or self.app.get_key_display(binding)
+            runs += [(f" {key}", "accent"), (f" {binding.description} ", "dim")]
+        runs += [(" tab", "accent"), (" next pane ", "dim")]
+        return self.strip(runs)

@@ -1,0 +1,87 @@
+"""A widget that draws itself as lines and sends only the part of each line that changed.
+
+Textual 8.2.8 sends a widget's whole region on `refresh()`; over SSH that is what makes a terminal program slow. Here
+the last strips are kept, compared cell by cell, and only the span that differs is marked dirty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ktgtui.theme import PALETTES, Palette
+
+Runs = Iterable[tuple[str, str]]
+"""Pieces of a line, each with a role of the palette ('' for the plain text colour)."""
+
+
+class Lines(Widget):
+    """Subclasses say what line y shows (`line`) and call `redraw` when that may have changed."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._shown: dict[int, Strip] = {}
+
+    @property
+    def palette(self) -> Palette:
+        return PALETTES[self.app.theme]
+
+    @property
+    def plain(self) -> bool:
+        """True where the terminal has no characters beyond ASCII."""
+        return bool(getattr(self.app, "plain", False))
+
+    def line(self, y: int) -> Strip:
+        """Line `y` of the widget, at any length; it is cut or filled up to the width."""
+        raise NotImplementedError
+
+    def strip(self, runs: Runs) -> Strip:
+        """A strip of runs in the palette's styles."""
+        palette = self.palette
+        return Strip([Segment(text, palette.get(role)) for text, role in runs])
+
+    def render_line(self, y: int) -> Strip:
+        strip = self.line(y).adjust_cell_length(self.size.width)
+        self._shown[y] = strip
+        return strip
+
+    def redraw(self) -> None:
+        """Mark what differs from the screen as dirty."""
+        if not self.is_mounted or not self.size:
+            return
+        regions = []
+        for y in range(self.size.height):
+            new = self.line(y).adjust_cell_length(self.size.width)
+            if span := differing(self._shown.get(y), new):
+                regions.append(Region(span[0], y, span[1] - span[0], 1))
+        if regions:
+            self.refresh(*regions)
+
+
+def differing(old: Strip | None, new: Strip) -> tuple[int, int] | None:
+    """The columns [from, to) in which two strips of equal length differ; None if they are the same."""
+    if old is None:
+        return (0, new.cell_length)
+    if old == new:
+        return None
+    before, after = _cells(old), _cells(new)
+    if len(before) != len(after):
+        return (0, new.cell_length)
+    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+    return (changed[0], changed[-1] + 1) if changed else None
+
+
+def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
+    """One entry a cell; a wide character fills its second cell with an empty one."""
+    cells: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        for character in text:
+            cells.append((character, style))
+            if not character.isascii() and Segment(character).cell_length == 2:
+                cells.append(("", style))
+    return cells

@@ -1,0 +1,227 @@
+"""A table that renders the rows on screen and no others: 100,000 rows open like ten.
+
+Rows are any objects; `cells` turns one into text when it is drawn. The cursor stays on its row (by key) when rows
+come, go or are sorted anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from ktgtui.widgets.lines import Lines
+
+R = TypeVar("R")
+
+Cell = str | tuple[str, str]
+"""Text, or text with a role of the palette."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    title: str
+    width: int
+    """Characters; for the column that `grows`, the least."""
+    right: bool = False
+    """Numbers stand at the right."""
+    grows: bool = False
+    """Takes what the others leave."""
+    least: int = 0
+    """Table width below which the column is left out."""
+
+
+class Table(Lines, Generic[R], can_focus=True):
+    """Columns, rows and a cursor."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
+        Binding("down,j", "move(1)", "down", show=False, id="table.down"),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="table.page-up"),
+        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="table.page-down"),
+        Binding("home", "jump(0)", "first", show=False, id="table.first"),
+        Binding("end", "jump(-1)", "last", show=False, id="table.last"),
+        Binding("enter", "take", "choose", show=False, id="table.choose"),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor came to another row."""
+
+        table: Table[Any]
+        row: Any
+
+        @property
+        def control(self) -> Table[Any]:
+            return self.table
+
+    @dataclass
+    class Taken(Message):
+        """Enter was pressed on a row."""
+
+        table: Table[Any]
+        row: Any
+
+        @property
+        def control(self) -> Table[Any]:
+            return self.table
+
+    def __init__(
+        self, columns: Sequence[Column], cells: Callable[[R], Sequence[Cell]], key: Callable[[R], Hashable],
+        empty: str = "", *, id: str | None = None,
+    ) -> None:
+        """`empty` is what an empty table says, lines separated by newlines."""
+        super().__init__(id=id)
+        self._columns = columns
+        self._cells = cells
+        self._key = key
+        self.empty = empty
+        self.rows: Sequence[R] = ()
+        self.cursor = 0
+        self._top = 0
+
+    @property
+    def current(self) -> R | None:
+        """The row under the cursor."""
+        return self.rows[self.cursor] if self.rows else None
+
+    @property
+    def _room(self) -> int:
+        """Rows that fit under the header."""
+        return max(1, self.size.height - 1)
+
+    def show(self, rows: Sequence[R], columns: Sequence[Column] | None = None) -> None:
+        """Show other rows; the cursor follows the row it stood on, or stays where it was if that row is gone."""
+        before = self.current
+        self._columns = columns or self._columns
+        self.rows = rows
+        self.cursor = self._find(before)
+        self._settle()
+        if (now := self.current) is not None and (before is None or self._key(before) != self._key(now)):
+            self.post_message(self.Moved(self, now))
+
+    def _find(self, before: R | None) -> int:
+        place = min(self.cursor, max(0, len(self.rows) - 1))
+        if before is None or not self.rows or self._key(self.rows[place]) == self._key(before):
+            return place
+        wanted = self._key(before)
+        return next((i for i, row in enumerate(self.rows) if self._key(row) == wanted), place)
+
+    def seek(self, key: Hashable) -> None:
+        """Put the cursor on the row with this key, if there is one."""
+        found = next((i for i, row in enumerate(self.rows) if self._key(row) == key), None)
+        if found is not None:
+            self._go(found)
+
+    def _settle(self) -> None:
+        """Scroll as little as brings the cursor into view, then draw what changed."""
+        self._top = min(max(self._top, self.cursor - self._room + 1), self.cursor)
+        self._top = max(0, min(self._top, len(self.rows) - self._room))
+        self.redraw()
+
+    def _go(self, place: int) -> None:
+        place = max(0, min(place, len(self.rows) - 1))
+        if self.rows and place != self.cursor:
+            self.cursor = place
+            self._settle()
+            self.post_message(self.Moved(self, self.rows[place]))
+
+    def action_move(self, by: int) -> None:
+        self._go(self.cursor + by)
+
+    def action_page(self, by: int) -> None:
+        self._go(self.cursor + by * max(1, self._room - 1))
+
+    def action_jump(self, place: int) -> None:
+        self._go(place if place >= 0 else len(self.rows) - 1)
+
+    def action_take(self) -> None:
+        if (row := self.current) is not None:
+            self.post_message(self.Taken(self, row))
+
+    def on_resize(self) -> None:
+        self._settle()
+
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._go(self.cursor + 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._go(self.cursor - 3)
+
+    def on_click(self, event: events.Click) -> None:
+        if 0 <= (place := self._top + event.y - 1) < len(self.rows) and event.y:
+            self._go(place)
+
+    def line(self, y: int) -> Strip:
+        widths = self._widths()
+        if y == 0:
+            role = "accent" if self.has_focus else "head"
+            return self.strip([(self._joined([c.title for c in self._columns], widths), role)])
+        if not self.rows:
+            said = self.empty.split("\n")
+            return self.strip([(said[y - 1] if y <= len(said) else "", "dim")])
+        place = self._top + y - 1
+        if place >= len(self.rows):
+            return Strip([])
+        return self._row(self.rows[place], widths, place == self.cursor)
+
+    def _row(self, row: R, widths: Sequence[int], at_cursor: bool) -> Strip:
+        over = self.palette["cursor" if self.has_focus else "rest"] if at_cursor else None
+        segments = [Segment(self._mark(at_cursor), over)]
+        for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
+            if width:
+                text, role = (cell, "") if isinstance(cell, str) else cell
+                segments.append(Segment(fit(text, width, column.right) + " ", _over(self.palette.get(role), over)))
+        strip = Strip(segments)
+        return strip.extend_cell_length(self.size.width, over) if at_cursor else strip
+
+    def _mark(self, at_cursor: bool) -> str:
+        """The cursor is seen without colour too."""
+        if not at_cursor:
+            return " "
+        return ">" if self.plain else "▌"
+
+    def _joined(self, texts: Sequence[str], widths: Sequence[int]) -> str:
+        shown = (fit(t, w, c.right) for t, w, c in zip(texts, widths, self._columns, strict=True) if w)
+        return " " + " ".join(shown)
+
+    def _widths(self) -> list[int]:
+        """Characters a column; 0 for one that this width leaves out."""
+        total = self.size.width
+        shown = [c.width if total >= c.least else 0 for c in self._columns]
+        spare = total - 1 - sum(w + 1 for w in shown if w)
+        for i, column in enumerate(self._columns):
+            if column.grows and shown[i]:
+                shown[i] = max(4, shown[i] + spare)
+        return shown
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """`text` in exactly `width` cells; what is cut off leaves an ellipsis."""
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1) + ("…" if width > 1 else "")
+    blank = " " * (width - cell_len(text))
+    return blank + text if right else text + blank
+
+
+def _over(style: Style | None, over: Style | None) -> Style | None:
+    """A cell's style under the cursor: the cursor's background, and its foreground if it has one."""
+    if over is None:
+        return style
+    return over if style is None else style + over

@@ -1,0 +1,44 @@
+"""A folder with spaces and runs, and a workbench driven in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from ktgtui.app import Workbench
+from tests.ktgtui.made import run_folder
+
+Opened = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A finished random run of digits/A and an unfinished exhaustive one of digits/X that nothing writes to."""
+    run_folder(tmp_path / "runs" / "digits-A-random60", n=60)
+    run_folder(tmp_path / "runs" / "digits-X-exhaustive", "digits/X", n=40, total=513, strategy="exhaustive")
+    return tmp_path
+
+
+@asynccontextmanager
+async def _opened(folder: Path, size: tuple[int, int] = (120, 40), **options: object) -> AsyncIterator[Pilot[None]]:
+    app = Workbench(folder, **options)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.snapshot.ready)
+        yield pilot
+
+
+@pytest.fixture
+def opened() -> Opened:
+    """`async with opened(folder, size=(80, 24)) as pilot`: a workbench that has seen the folder once."""
+    return _opened
+
+
+async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
+    """Let the workbench go on until `seen`; the test's own time-out ends a wait in vain."""
+    while not seen():
+        await pilot.pause(0.02)
+    await pilot.pause()
