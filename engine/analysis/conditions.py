@@ -11,16 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.analysis.edf import Edf, of_sample
+from engine.analysis.holding import holding
 from engine.analysis.sample import Codes, Mask, Sample
 from engine.errors import AnalysisError, nearest
 from engine.space.catalogue import CUTOFF, GATES
 from engine.space.graph import LABEL, edges
+from engine.space.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,10 @@ def _by_pretrained(sample: Sample, condition: Condition) -> Split:
 _PRETRAINED = (Value("none", "pretrained = none"), Value("some", "pretrained = some"))
 
 
-def by_phrase(sample: Sample, text: str, space: Any) -> Split:
-    """Part a sample by a constraint: rows that hold it, and the others. Raises SpaceError if it cannot be read."""
-    from engine.space.constraints import parse
-
-    kept = parse(text)
-    holds = sample.holding([kept], space)
+def by_phrase(sample: Sample, text: str, space: Space) -> Split:
+    """Part a sample by a constraint: rows that hold it, and the others. Raises PhraseError if it cannot be read."""
+    kept = space.parse(text)
+    holds = holding(sample, space, [kept])
     both = (Value(str(kept), str(kept)), Value(f"not: {kept}", None))
     seen, inverse = np.unique(~holds, return_inverse=True)
     return Split(f"constraint {kept}", sample, tuple(both[int(i)] for i in seen), inverse)

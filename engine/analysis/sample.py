@@ -6,9 +6,8 @@ number of trials. Left-out trials (untaught, stopped, failed ...) are counted he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -143,14 +142,6 @@ class Sample:
             self, name=name or self.name, trials=tuple(self.trials[i] for i in rows), errors=self.errors[rows],
             models=self.models[rows], gates=self.gates[rows],
         )
-
-    def holding(self, phrases: Sequence[Any], space: Any) -> Mask:
-        """Rows whose graph satisfies all phrases under one relabelling (`Space.satisfies`), shape [n]."""
-        answers: dict[str, bool] = {}
-        for trial in self.trials:
-            if trial.key not in answers:
-                answers[trial.key] = space.satisfies(Graph.parse(trial.graph), phrases)
-        return np.array([answers[t.key] for t in self.trials], dtype=bool)
 
     def over_repeats(self) -> Sample:
         """One row a graph: the mean error over its repeats. Raises AnalysisError unless all graphs have equally many.

@@ -194,7 +194,8 @@ def _dominates(leader: Edf, other: Edf, gap: Difference, sign: int, delta: float
     return (
         f"{leader.label} (n = {leader.n}) dominates {other.label} (n = {other.n}) {_within(gap)}: "
         f"at {gap.errors[top]:.1f} % {_share(value[top])} more of its graphs lie below "
-        f"({100 * gap.coverage:.3g} % band {_share(low[top])} to {_share(high[top])}), nowhere more than {100 * delta:.0f} % fewer"
+        f"({100 * gap.coverage:.3g} % band {_share(low[top])} to {_share(high[top])}), "
+        f"nowhere more than {100 * delta:.0f} % fewer"
     )
 
 

@@ -12,7 +12,7 @@ from engine.store.trials import State, Trial
 
 GATES = ("through", "cutoff", "linear")
 AUXILIARIES = ("mlp12", "mlp96")
-PROTOCOL = Protocol(data="digits", train=1024, validation=512, epochs=30)
+PROTOCOL = Protocol(data="digits", train=512, validation=988, epochs=30)
 
 
 def trial(number: int, error: float | None, graph: Graph | None = None, **fields: object) -> Trial:

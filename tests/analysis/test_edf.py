@@ -117,7 +117,7 @@ def test_a_mean_over_unequal_repeats_is_refused() -> None:
 
 def test_different_protocols_are_refused_with_the_fields() -> None:
     short = sample([trial(0, 10.0)], PROTOCOL, name="C")
-    long = sample([trial(0, 10.0)], Protocol(data="digits", train=1024, validation=512, epochs=60), name="X")
+    long = sample([trial(0, 10.0)], Protocol(data="digits", train=512, validation=988, epochs=60), name="X")
     with pytest.raises(AnalysisError, match=r"C and X follow different protocols: epochs 30 / 60; --force-mixed"):
         comparable([short, long])
 
