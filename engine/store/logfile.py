@@ -145,20 +145,7 @@ class Log:
 
         A crash at any moment leaves the old file or the new one; followers notice and read the new one.
         """
-        scratch = self.path.with_name(self.path.name + SCRATCH)
-        with disk("write", scratch):
-            scratch.unlink(missing_ok=True)
-            fd = _open(scratch)
-        try:
-            with disk("write", scratch):
-                places = _fill(fd, chain([msgspec.json.encode(Head(self._kind))], payloads))
-                os.replace(scratch, self.path)
-        except BaseException:
-            os.close(fd)
-            with suppress(OSError):
-                scratch.unlink()
-            raise
-        sync_folder(self.path.parent)
+        fd, places = rewrite(self.path, self._kind, payloads)
         os.close(self._fd)
         self._fd, self._end, self._number, self._broken = fd, places[-1].end, len(places), None
         return places[1:]
@@ -240,6 +227,28 @@ class Follower:
             self._fd = -1
 
     __del__ = close
+
+
+def rewrite(path: Path, kind: str, payloads: Iterable[bytes]) -> tuple[int, list[Place]]:
+    """Put a file with a head and these records in the place of `path`, in one step: written beside, fsynced, renamed.
+
+    Returns it opened, and the places of the head and the records. Raises StoreError: the old file stands then.
+    """
+    scratch = path.with_name(path.name + SCRATCH)
+    with disk("write", scratch):
+        scratch.unlink(missing_ok=True)
+        fd = _open(scratch)
+    try:
+        with disk("write", scratch):
+            places = _fill(fd, chain([msgspec.json.encode(Head(kind))], payloads))
+            os.replace(scratch, path)
+    except BaseException:
+        os.close(fd)
+        with suppress(OSError):
+            scratch.unlink()
+        raise
+    sync_folder(path.parent)
+    return fd, places
 
 
 def _open(path: Path) -> int:

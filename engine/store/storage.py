@@ -26,6 +26,9 @@ KIND = "tables"
 Changes = dict[str, dict[str, msgspec.Raw] | None]
 """Table -> document id -> document as JSON text (`null`: removed); a table that is None is dropped."""
 
+Tables = dict[str, dict[str, msgspec.Raw]]
+"""Table -> document id -> document as JSON text."""
+
 NULL = b"null"
 
 _decode_changes = msgspec.json.Decoder(Changes).decode
@@ -41,6 +44,20 @@ def decode_changes(frame: Frame, path: Path) -> Changes:
     except msgspec.MsgspecError as error:
         place = frame.place
         raise StoreError(f"{path}: record {place.number} at byte {place.offset} is no change set ({error})") from None
+
+
+def apply_changes(tables: Tables, changes: Changes) -> None:
+    """Bring `tables` to the state after a change set."""
+    for name, rows in changes.items():
+        if rows is None:
+            tables.pop(name, None)
+            continue
+        table = tables.setdefault(name, {})
+        for key, document in rows.items():
+            if bytes(document) == NULL:
+                table.pop(key, None)
+            else:
+                table[key] = document
 
 
 def encode_document(document: Mapping[str, Any]) -> msgspec.Raw:
@@ -62,7 +79,7 @@ class AppendStorage(Storage):
         self.path = Path(path)
         self.version = 0
         """Grows with every change: what was computed from an older state is stale."""
-        self._tables: dict[str, dict[str, msgspec.Raw]] = {}
+        self._tables: Tables = {}
         self._log: Log | None = None
         self._follower: Follower | None = None
         if access_mode == "r":
@@ -131,16 +148,7 @@ class AppendStorage(Storage):
 
     def _apply(self, changes: Changes) -> None:
         self.version += 1
-        for name, rows in changes.items():
-            if rows is None:
-                self._tables.pop(name, None)
-                continue
-            table = self._tables.setdefault(name, {})
-            for key, document in rows.items():
-                if bytes(document) == NULL:
-                    table.pop(key, None)
-                else:
-                    table[key] = document
+        apply_changes(self._tables, changes)
 
     def read(self) -> dict[str, dict[str, Any]] | None:
         """TinyDB's way to read: all tables, decoded. None if there is none yet."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from engine.space.graph import Graph
 from engine.store.trials import Curve, RunInfo, State, Training, Trial
 
-GRAPH = "1:mlp12 2:mlp12 3:mlp12 | y>1 through, 2>1 linear"
+DRAWN = Graph.parse("1:mlp12 2:mlp12 3:mlp96 | y>1 correct, 2>1 linear, y>2 through")
+EFFECTIVE = DRAWN.effective()
 
 
 def run_info(**fields: object) -> RunInfo:
@@ -12,17 +14,24 @@ def run_info(**fields: object) -> RunInfo:
                       "mode": {"pack": 4}, **fields})  # type: ignore[arg-type]
 
 
+def id_of(number: int) -> str:
+    """The training's id: one graph in repeat `number`."""
+    return f"{EFFECTIVE.key}.{number}"
+
+
 def trial(number: int, **fields: object) -> Trial:
-    return Trial(**{"number": number, "key": f"{number:016x}", "graph": GRAPH, "state": State.DONE,
-                    "training": f"{number:016x}.0", "accuracy": (90 + number / 7, None, 50.5), **fields})  # type: ignore[arg-type]
+    return Trial(**{"number": number, "key": DRAWN.key, "graph": str(DRAWN.canonical()), "repeat": number,
+                    "state": State.DONE, "training": id_of(number), "nodes": EFFECTIVE.nodes,
+                    "accuracy": (90 + number / 7, 50.5, None), **fields})  # type: ignore[arg-type]
 
 
 def training(number: int, **fields: object) -> Training:
-    return Training(**{"id": f"{number:016x}.0", "graph": GRAPH, "seed": 7, "state": State.DONE, "epochs": 3,
-                       "accuracy": (90 + number / 7, 1.5, 50.5), "losses": {"y>1": number / 3}, "wall": 0.25,
+    return Training(**{"id": id_of(number), "graph": str(EFFECTIVE.graph), "repeat": number, "seed": 7,
+                       "state": State.DONE, "epochs": 3, "accuracy": (90 + number / 7, 50.5),
+                       "best_accuracy": (95.0, 60.0), "best_epoch": (2, 3), "losses": {"y>1": number / 3}, "wall": 0.25,
                        **fields})  # type: ignore[arg-type]
 
 
 def curve(number: int, epochs: int = 3) -> Curve:
-    rows = tuple((number / 7 + epoch, None, 1.5) for epoch in range(epochs))
-    return Curve(id=f"{number:016x}.0", accuracy=rows, loss=rows)
+    rows = tuple((number / 7 + epoch, None) for epoch in range(epochs))
+    return Curve(id=id_of(number), accuracy=rows, loss=rows)

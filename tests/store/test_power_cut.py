@@ -124,7 +124,7 @@ def follow_curves(path: Path) -> CurveFollower:
     ("curves.log", (CurveFile, follow_curves)),
 ])
 def test_a_changed_byte_anywhere_is_refused_with_its_place(folder: Path, name: str, readers: tuple[type, type]) -> None:
-    """Every byte of the file, each with a random value, one bit changed, and one of the two bytes that mean something."""
+    """Every byte of the file, with a random value, with one bit changed, and with a byte that means something."""
     file = folder / name
     text = file.read_bytes()
     places = [0, *ends(text)]

@@ -55,9 +55,9 @@ def test_a_changed_trial_is_news_and_a_removed_one_says_so(run: Run) -> None:
     reader = RunReader(run.folder)
     run.add([trial(n) for n in range(4)], [training(1)])
     reader.refresh()
-    run.db.table("trials").update({"repeat": 3}, doc_ids=[2])
+    run.db.table("trials").update({"repeat": 30}, doc_ids=[2])
     update = reader.refresh()
-    assert update.trials == (trial(2, repeat=3),)
+    assert update.trials == (trial(2, repeat=30),)
     assert not update.restarted
     run.db.table("trials").remove(doc_ids=[1])
     update = reader.refresh()

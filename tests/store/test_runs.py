@@ -45,8 +45,8 @@ def test_tinydb_sees_the_trials(folder: Path) -> None:
     with Run.create(folder, run_info()) as run:
         run.add([trial(n) for n in range(5)], [training(n) for n in range(5)])
         table = run.db.table("trials")
-        assert table.get(doc_id=3)["key"] == trial(3).key
-        assert [doc.doc_id for doc in table.search(where("key") == trial(4).key)] == [4]
+        assert table.get(doc_id=3)["training"] == trial(3).training
+        assert [doc.doc_id for doc in table.search(where("repeat") == 4)] == [4]
         run.add([trial(9)])
         assert len(table) == 6
         assert run.db.tables() == {"trials", "trainings"}

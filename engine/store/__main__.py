@@ -1,0 +1,138 @@
+"""`python -m engine.store check|compact|export RUN`: look after a run folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import EngineError, StoreError
+from engine.store import export
+from engine.store.check import Checkup, check
+from engine.store.durable import disk
+from engine.store.folder import CURVES, TRIALS
+from engine.store.mend import mend
+from engine.store.reader import RunReader
+from engine.store.runs import Run
+
+EXAMPLES = """examples:
+  python -m engine.store check runs/digits-X-exhaustive
+  python -m engine.store check runs/digits-X-exhaustive --repair
+  python -m engine.store compact runs/digits-X-exhaustive --json
+  python -m engine.store export runs/digits-X-exhaustive --csv > trials.csv
+  python -m engine.store export runs/digits-X-exhaustive --parquet --out trials.parquet
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 done and whole, 2 bad input or a damaged run, 130 interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone (`| head`): nothing is left to say
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    layout: dict[str, Any] = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    made = argparse.ArgumentParser("python -m engine.store", description="Look after a run folder.", **layout)
+    parts = made.add_subparsers(required=True, metavar="check|compact|export")
+    checking = parts.add_parser("check", help="verify every checksum and cross-reference", **layout)
+    checking.add_argument("--repair", action="store_true", help="mend what can be mended without loss")
+    checking.add_argument("--salvage", action="store_true",
+                          help="mend, going on without lost records; the damaged file is kept beside")
+    checking.set_defaults(command=run_check)
+    compacting = parts.add_parser("compact", help="rewrite the files without what was replaced", **layout)
+    compacting.set_defaults(command=run_compact)
+    exporting = parts.add_parser("export", help="write the trials for other tools", **layout)
+    kinds = exporting.add_mutually_exclusive_group()
+    kinds.add_argument("--csv", dest="kind", action="store_const", const="csv", default="csv",
+                       help="one flat row a trial (the default)")
+    kinds.add_argument("--parquet", dest="kind", action="store_const", const="parquet",
+                       help="the same rows as Parquet (needs pyarrow and --out)")
+    kinds.add_argument("--jsonl", dest="kind", action="store_const", const="jsonl",
+                       help="a line a trial with its training and curves, as stored")
+    exporting.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: stdout)")
+    exporting.set_defaults(command=run_export)
+    for part in (checking, compacting, exporting):
+        part.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+        part.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    return made
+
+
+def run_check(options: argparse.Namespace) -> int:
+    done = mend(options.run, options.salvage) if options.repair or options.salvage else []
+    seen = check(options.run)
+    if options.json:
+        _print_json({"run": str(options.run), "whole": seen.is_whole, "done": done} | asdict(seen))
+    else:
+        for line in (*done, *_told(seen)):
+            print(line)
+    return 0 if seen.is_whole else 2
+
+
+def _told(seen: Checkup) -> list[str]:
+    lines = [("problem: " if f.problem else "note: ") + f.message for f in seen.findings]
+    of = "" if seen.total is None else f" of {seen.total}"
+    lines.append(f"{seen.trials}{of} trials, {seen.trainings} trainings, {seen.curves} curves: "
+                 + ("whole" if seen.is_whole else "damaged"))
+    if not seen.is_whole:
+        lines.append("next: --repair mends it without loss" if seen.is_mendable else
+                     "next: restore it from a copy, or go on without what is lost with --salvage")
+    return lines
+
+
+def run_compact(options: argparse.Namespace) -> int:
+    files = [options.run / TRIALS, options.run / CURVES]
+    with Run.open(options.run) as run:
+        before = sum(file.stat().st_size for file in files if file.exists())
+        run.compact()
+        after = sum(file.stat().st_size for file in files)
+    if options.json:
+        _print_json({"run": str(options.run), "bytes_before": before, "bytes_after": after})
+    else:
+        print(f"{before:,} bytes before, {after:,} after")
+    return 0
+
+
+def run_export(options: argparse.Namespace) -> int:
+    if options.out is None and (options.json or options.kind == "parquet"):
+        raise StoreError(f"--{'json' if options.json else 'parquet'}: the rows need a file", "add --out FILE")
+    with RunReader(options.run) as reader:
+        for message in reader.refresh().messages:
+            print(message, file=sys.stderr)
+        count = _export(reader, options.kind, options.out)
+    if options.json:
+        _print_json({"run": str(options.run), "file": str(options.out), "rows": count})
+    return 0
+
+
+def _export(reader: RunReader, kind: str, out: Path | None) -> int:
+    if kind == "parquet":
+        assert out is not None
+        return export.write_parquet(reader, out)
+    write = export.write_csv if kind == "csv" else export.write_jsonl
+    if out is None:
+        return write(reader, sys.stdout)
+    with disk("write", out), out.open("w", encoding="utf-8", newline="") as stream:
+        return write(reader, stream)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(msgspec.json.encode(value).decode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Is a run folder whole? Every checksum, every record, every cross-reference."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from engine.errors import StoreError
+from engine.store.folder import CURVES, TRIALS, read_info
+from engine.store.frames import Frame, Place
+from engine.store.references import faults_of_reference
+from engine.store.storage import Tables, apply_changes, decode_changes
+from engine.store.survey import Condition, Line, survey
+from engine.store.trials import Curve, Training, Trial
+
+R = TypeVar("R", Trial, Training)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person should know of a run folder."""
+
+    message: str
+    """One line: the file, the place, what is there."""
+    problem: bool = True
+    """False for what is in order but worth saying."""
+    mendable: bool = False
+    """True if `mend` puts it right without loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkup:
+    """What a check saw."""
+
+    findings: tuple[Finding, ...]
+    trials: int
+    trainings: int
+    curves: int
+    total: int | None
+    """Trials the search will have when done, if known."""
+
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing is wrong."""
+        return not any(finding.problem for finding in self.findings)
+
+    @property
+    def is_mendable(self) -> bool:
+        """True if all that is wrong can be put right without loss."""
+        return all(finding.mendable for finding in self.findings if finding.problem)
+
+
+def check(folder: Path) -> Checkup:
+    """Check everything; takes no lock, so a running search may be checked.
+
+    Raises StoreError if it is no run folder or a file cannot be read; what is wrong inside is in the findings.
+    """
+    info = read_info(folder)
+    findings: list[Finding] = []
+    tables: Tables = {}
+    for frame in _sound_records(folder / TRIALS, findings):
+        try:
+            apply_changes(tables, decode_changes(frame, folder / TRIALS))
+        except StoreError as error:
+            findings.append(Finding(str(error)))
+    trials = _decoded(tables, "trials", Trial, findings)
+    trainings = _decoded(tables, "trainings", Training, findings)
+    curves = _curve_names(folder / CURVES, findings)
+    findings += [Finding(fault) for fault in faults_of_reference(trials, trainings)]
+    findings += _remarks(trainings, curves)
+    return Checkup(tuple(findings), len(trials), len(trainings), len(curves), info.total)
+
+
+def _sound_records(path: Path, findings: list[Finding]) -> Iterator[Frame]:
+    """The records after the head whose payload is certain; what is wrong with the others goes to `findings`."""
+    for line in survey(path):
+        findings += _fault(path.name, line)
+        for number, payload in line.records:
+            yield Frame(Place(line.offset, number, len(payload)), payload)
+
+
+def _fault(name: str, line: Line) -> list[Finding]:
+    place = f"{name}: record {line.number} at byte {line.offset}"
+    match line.condition:
+        case Condition.WHOLE:
+            return []
+        case Condition.TORN:
+            return [Finding(f"{place} was cut off in its writing and never acknowledged", problem=False, mendable=True)]
+        case Condition.MENDED:
+            return [Finding(f"{place} is damaged around a payload that is whole", mendable=True)]
+        case Condition.MISPLACED:
+            return [Finding(f"{place} does not follow the one before it: records were cut out or repeated")]
+        case Condition.LOST:
+            return [Finding(f"{place} is damaged" + " and lost" * line.is_loss, mendable=not line.is_loss)]
+
+
+def _decoded(tables: Tables, table: str, kind: type[R], findings: list[Finding]) -> list[R]:
+    records = []
+    for row, document in tables.get(table, {}).items():
+        try:
+            records.append(msgspec.json.decode(document, type=kind))
+        except msgspec.MsgspecError as error:
+            findings.append(Finding(f"{TRIALS}: document {row} of `{table}` cannot be read ({error})"))
+    return records
+
+
+def _curve_names(path: Path, findings: list[Finding]) -> Counter[str]:
+    names: Counter[str] = Counter()
+    if not path.exists():
+        return names
+    for frame in _sound_records(path, findings):
+        try:
+            names[msgspec.json.decode(frame.payload, type=Curve).id] += 1
+        except msgspec.MsgspecError as error:
+            place = frame.place
+            findings.append(Finding(f"{path.name}: record {place.number} at byte {place.offset} is no curve ({error})"))
+    return names
+
+
+def _remarks(trainings: list[Training], curves: Counter[str]) -> list[Finding]:
+    """What is in order but worth saying: a crash between a curve and its training leaves the curve alone or twice."""
+    without = [t for t in trainings if t.id not in curves and t.epochs > 0]
+    alone = curves.keys() - {training.id for training in trainings}
+    counts = {
+        "trainings have no curves": len(without),
+        "curves belong to no training (compact drops them)": len(alone),
+        "curves were written again later (compact drops the earlier)": curves.total() - len(curves),
+    }
+    return [Finding(f"{CURVES}: {count} {what}", problem=False) for what, count in counts.items() if count]

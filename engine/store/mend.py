@@ -1,0 +1,56 @@
+"""Put a run folder right: without loss where checksums prove what was there, or with what is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from engine.errors import StoreError
+from engine.store.curves import KIND as CURVES_KIND
+from engine.store.durable import disk
+from engine.store.folder import CURVES, TRIALS, read_info
+from engine.store.lock import RunLock
+from engine.store.logfile import rewrite
+from engine.store.storage import KIND as TABLES_KIND
+from engine.store.survey import Condition, survey
+
+DAMAGED = ".damaged"
+"""Suffix of the copy that `mend(salvage=True)` keeps of a file."""
+
+
+def mend(folder: Path, salvage: bool = False) -> list[str]:
+    """Rewrite the files that are damaged; returns a line for each thing done. Takes the lock.
+
+    Raises StoreError if records are lost, then nothing is changed; with `salvage` the file is kept aside
+    (`trials.log.damaged`) and goes on without them: a search that resumes trains them again.
+    """
+    read_info(folder)
+    lock = RunLock(folder)
+    try:
+        files = [(folder / TRIALS, TABLES_KIND), (folder / CURVES, CURVES_KIND)]
+        faulty = [(path, kind) for path, kind in files if path.exists() and not _is_sound(path)]
+        losses = {path: [line for line in survey(path) if line.is_loss] for path, _ in faulty}
+        for path, lost in losses.items():
+            if lost and not salvage:
+                raise StoreError(f"{path}: record {lost[0].number} at byte {lost[0].offset} cannot be restored",
+                                 "restore the file from a copy, or go on without the record with --salvage")
+        return [_mend_file(path, kind, keep=bool(losses[path])) for path, kind in faulty]
+    finally:
+        lock.release()
+
+
+def _is_sound(path: Path) -> bool:
+    return all(line.condition is Condition.WHOLE for line in survey(path)) and path.stat().st_size > 0
+
+
+def _mend_file(path: Path, kind: str, keep: bool) -> str:
+    done = f"{path.name}: written again"
+    if keep:
+        aside = path.with_name(path.name + DAMAGED)
+        with disk("write", aside):
+            shutil.copyfile(path, aside)
+        done += f" with the records that are whole; the damaged file is kept as {aside.name}"
+    fd, _ = rewrite(path, kind, (payload for line in survey(path) for _, payload in line.records))
+    os.close(fd)
+    return done
