@@ -133,7 +133,7 @@ class Diagram:
             case Same(tied):
                 return self._same(sorted({self._level_of[v] for v in tied}))
             case Tally(parts, low, high):
-                return self._tally([self.compile(p) for p in parts], low, high)
+                return self._tally([node for p, number in parts for node in [self.compile(p)] * number], low, high)
             case Not(part):
                 return self.choose(self.compile(part), FALSE, TRUE)
             case All(parts):

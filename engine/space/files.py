@@ -7,8 +7,9 @@ that schema; it is derived from `SpaceFile`, by which every file is checked.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import msgspec
 
@@ -21,6 +22,11 @@ LARGEST = 1_000_000
 """Bytes of a space file; the largest shipped has under 1,000."""
 
 Names = str | list[str]
+
+_KINDS = {
+    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
+    "object": "an object",
+}
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$"
 """A space's name: it also names run folders, so no part of it begins with a dot."""
@@ -149,16 +155,28 @@ def _known_keys(path: Path, data: dict[str, Any], place: str, known: tuple[str, 
 
 
 def _refuse(path: Path, data: dict[str, Any], said: str) -> NoReturn:
-    """msgspec's message with the file, the place as a person writes it, and the value found there."""
-    reason, _, place = said.partition(" - at `")
-    steps = place.removeprefix("$").removeprefix(".").rstrip("`")
-    value: Any = data
-    for step in steps.replace("[...]", ".[...]").replace("[", ".[").replace("..", ".").split("."):
-        if isinstance(value, dict):
-            value = value.get(step, value)
-        elif isinstance(value, list) and step.strip("[]").isdigit():
-            value = value[int(step.strip("[]"))]
-    raise SpaceError(f"{path}: {steps or 'the file'}: {reason[0].lower() + reason[1:]}, got {_shown(value)}")
+    """msgspec's message in a person's words: the file, the place, what belongs there and what stands there."""
+    reason, _, place = said.partition(" - at `$")
+    reason = re.sub(r", got `.*", "", reason)
+    reason = re.sub(r"`([^`]*)`", lambda types: _kinds(types[1]), reason)
+    where, value = "", cast(Any, data)
+    for step in re.findall(r"[^.\[\]]+|\.\.\.", place.rstrip("`")):
+        key = _first_odd(value) if step == "..." else int(step) if step.isdecimal() else step
+        value = value[key]
+        where += f"[{key!r}]" if step == "..." or isinstance(key, int) else f".{key}" if where else str(key)
+    raise SpaceError(f"{path}: {where}: {reason[0].lower() + reason[1:]}, got {_shown(value)}")
+
+
+def _kinds(types: str) -> str:
+    return " or ".join(_KINDS.get(kind, kind) for kind in types.split(" | ") if kind != "null")
+
+
+def _first_odd(entries: dict[str, Any]) -> str:
+    """The entry of `models` or `gates` that is no list of names: msgspec does not say which."""
+    for key, names in entries.items():
+        if not isinstance(names, (str, list)) or not all(isinstance(name, str) for name in names):
+            return key
+    raise AssertionError("an entry was refused")
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ Formulas are frozen and compare by content, so that the same condition reached b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,9 +37,9 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Between `low` and `high` of the parts hold."""
+    """Between `low` and `high` of the parts hold. A part may stand for several: each goes with its number."""
 
-    parts: frozenset[Formula]
+    parts: frozenset[tuple[Formula, int]]
     low: int
     high: int
 
@@ -62,6 +63,11 @@ Formula = Within | Same | Tally | Not | All | Any
 
 TRUE = All(frozenset())
 FALSE = Any(frozenset())
+
+
+def tally(parts: Iterable[Formula], low: int, high: int) -> Tally:
+    """Between `low` and `high` of the parts hold; equal parts count as often as they are given."""
+    return Tally(frozenset(Counter(parts).items()), low, high)
 
 
 def every(parts: Iterable[Formula]) -> Formula:
@@ -103,7 +109,7 @@ def moved(formula: Formula, by: Move) -> Formula:
         case Same(tied):
             return Same(frozenset(by[v] for v in tied))
         case Tally(parts, low, high):
-            return Tally(frozenset(moved(p, by) for p in parts), low, high)
+            return Tally(frozenset((moved(p, by), number) for p, number in parts), low, high)
         case Not(part):
             return Not(moved(part, by))
         case All(parts):
@@ -120,7 +126,7 @@ def holds(formula: Formula, values: Sequence[str]) -> bool:
         case Same(tied):
             return len({values[v] for v in tied}) <= 1
         case Tally(parts, low, high):
-            return low <= sum(holds(p, values) for p in parts) <= high
+            return low <= sum(number for p, number in parts if holds(p, values)) <= high
         case Not(part):
             return not holds(part, values)
         case All(parts):
@@ -138,7 +144,9 @@ def support(formula: Formula) -> frozenset[int]:
             return tied
         case Not(part):
             return support(part)
-        case Tally(parts, _, _) | All(parts) | Any(parts):
+        case Tally(numbered, _, _):
+            return frozenset(chain.from_iterable(support(p) for p, _ in numbered))
+        case All(parts) | Any(parts):
             return frozenset(chain.from_iterable(support(p) for p in parts))
 
 

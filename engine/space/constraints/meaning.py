@@ -19,7 +19,7 @@ from engine.space.constraints.syntax import (
     Reference,
     Taught,
 )
-from engine.space.formula import Formula, Not, Same, Tally, Within
+from engine.space.formula import Formula, Not, Same, Within
 
 
 @lru_cache(maxsize=4096)
@@ -72,7 +72,7 @@ def _count(count: Count, nodes: int) -> Formula:
     low, high = {
         "=": (n, n), "!=": (n, n), "<": (0, n - 1), "<=": (0, n), ">": (n + 1, most), ">=": (n, most),
     }[count.relation]
-    tally = Tally(frozenset(parts), low, high)
+    tally = f.tally(parts, low, high)
     return Not(tally) if count.relation == "!=" else tally
 
 
