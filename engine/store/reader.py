@@ -189,6 +189,6 @@ class _Records(Generic[N, R]):
     def news(self) -> tuple[list[R], bool]:
         """(records new or changed since the last call, whether any went away)."""
         fresh = [record for name, record in self._fresh.items() if self._before.get(name) != record]
-        gone = bool(self._gone or self._before.keys() - self.named.keys())
+        gone = bool(self._gone) or any(name not in self.named for name in self._before)
         self._fresh, self._gone, self._before = {}, set(), {}
         return fresh, gone

@@ -42,7 +42,8 @@ class Run:
         self._lock = lock
         self._journal = Journal(folder)
         self._curve_file: CurveFile | None = None
-        self._training_rows: dict[str, int] = {}
+        self._known: set[str] = set()
+        self._last_row = 0
         self._version = -1
         self.db = Database(folder / TRIALS)
         """TinyDB with the tables `trials` (document id = number) and `trainings`."""
@@ -97,22 +98,21 @@ class Run:
         Curves are written first, so a training that is seen has its curve. Losses that are not finite are left out.
         Raises StoreError for a trial number or training id that is there already, and if the disk refuses.
         """
-        rows = self._rows()
+        known = self._known_trainings()
         self._refuse_known("trial", [trial.number for trial in trials], self.storage.rows("trials"))
-        self._refuse_known("training", [training.id for training in trainings], rows)
+        self._refuse_known("training", [training.id for training in trainings], known)
         if curves:
             self._curves().add(curves)
         if not (trials or trainings):
             return
-        first = max(rows.values(), default=0) + 1
-        new = {training.id: row for row, training in enumerate(trainings, first)}
         changes: dict[str, dict[str, Any]] = {}
         if trainings:
-            changes["trainings"] = {str(new[training.id]): _finite(training) for training in trainings}
+            changes["trainings"] = {str(row): _finite(t) for row, t in enumerate(trainings, self._last_row + 1)}
         if trials:
             changes["trials"] = {str(trial.number): trial for trial in trials}
         self.storage.commit(changes)
-        rows.update(new)
+        known.update(training.id for training in trainings)
+        self._last_row += len(trainings)
         self._version = self.storage.version
 
     def _refuse_known(self, what: str, names: list[Any], known: Collection[str]) -> None:
@@ -122,13 +122,14 @@ class Run:
                 raise StoreError(f"{self.folder}: {what} {name} is recorded already", "a result is recorded once")
             seen.add(name)
 
-    def _rows(self) -> dict[str, int]:
-        """Training id -> its document id; read anew if the database was changed around `add`."""
+    def _known_trainings(self) -> set[str]:
+        """Ids of the trainings; read anew if the database was changed around `add`."""
         if self._version != self.storage.version:
-            rows = self.storage.rows("trainings").items()
-            self._training_rows = {_decode_training(document).id: int(row) for row, document in rows}
+            rows = self.storage.rows("trainings")
+            self._known = {_decode_training(document).id for document in rows.values()}
+            self._last_row = max(map(int, rows), default=0)
             self._version = self.storage.version
-        return self._training_rows
+        return self._known
 
     def trials(self) -> list[Trial]:
         """All trials in number order."""
