@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from math import factorial
 
 from engine.space import variables
-from engine.space.diagram import Report, TooEntangledError
+from engine.space.diagram import Effort, Report, TooEntangledError
 from engine.space.effective import forms
 from engine.space.ground import Ground
 
 LARGEST_EXACT = 150_000
-"""Diagram nodes spent on one exact count of effective forms, about 3 s; beyond it they are estimated."""
+"""Diagram nodes spent on an exact count of effective forms, about 4 s; beyond it they are estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def counts(ground: Ground, report: Report | None = None) -> Counts:
     """All counts of a space."""
     raw, paper, keys = basic(ground, report)
     try:
-        limit = LARGEST_EXACT
-        return Counts(raw, paper, keys, forms(ground, False, limit, report), forms(ground, True, limit, report))
+        effort = Effort(LARGEST_EXACT, report)
+        return Counts(raw, paper, keys, forms(ground, effort=effort), forms(ground, only_taught=True, effort=effort))
     except TooEntangledError:
         from engine.space.estimate import estimate  # numpy, and seconds: needed only here
 
@@ -56,8 +56,9 @@ def counts(ground: Ground, report: Report | None = None) -> Counts:
 
 def basic(ground: Ground, report: Report | None = None) -> tuple[int, int | None, int]:
     """Raw, the paper's, and up to relabelling."""
-    diagram, union = ground.closure(variables.moves(ground.nodes)[0], report=report)
+    effort = Effort(report=report)
+    diagram, union = ground.closure(variables.moves(ground.nodes)[0], effort)
     written = diagram.compile(ground.written())
     raw = diagram.count(written)
     paper = -(-raw // factorial(ground.nodes - 1)) if written == union else None
-    return raw, paper, ground.orbits(report=report)
+    return raw, paper, ground.orbits(effort)

@@ -16,17 +16,39 @@ from engine.space.formula import All, Any, Formula, Not, Same, Tally, Within
 
 FALSE, TRUE = 0, 1
 
-LIMIT = 3_000_000
-"""Nodes after which counting gives up: about 1 GB."""
+STRIDE = 4_096
+"""Nodes a diagram builds between two looks at its effort: small diagrams are free."""
 
-REPORT_EVERY = 50_000
+REPORT_EVERY = 25 * STRIDE
+"""Nodes between two reports: two seconds or so."""
 
 Report = Callable[[int], None]
-"""Called with the number of nodes built so far, every `REPORT_EVERY` nodes."""
+"""Called with the number of nodes built so far."""
 
 
 class TooEntangledError(SpaceError):
     """A formula whose diagram is larger than the limit."""
+
+
+@dataclass(slots=True)
+class Effort:
+    """What one question may cost, over all the diagrams it takes."""
+
+    limit: int = 3_000_000
+    """Nodes after which counting gives up; 3,000,000 in one diagram are about 1 GB and a minute."""
+    report: Report | None = None
+    built: int = 0
+
+    def spend(self, nodes: int) -> None:
+        """Raises TooEntangledError past the limit."""
+        self.built += nodes
+        if self.built >= self.limit:
+            raise TooEntangledError(
+                f"the constraints couple too many edges to be counted exactly (more than {self.limit:,} decisions)",
+                "write them as several simpler phrases",
+            )
+        if self.report is not None and self.built % REPORT_EVERY < nodes:
+            self.report(self.built)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +66,7 @@ class Diagram:
     assignment of the hidden ones completes it.
     """
 
-    def __init__(
-        self, cells: Sequence[Cell], hidden: int | None = None, limit: int = LIMIT, report: Report | None = None
-    ) -> None:
+    def __init__(self, cells: Sequence[Cell], hidden: int | None = None, effort: Effort | None = None) -> None:
         self.cells = tuple(cells)
         self.hidden = len(self.cells) if hidden is None else hidden
         self.levels = [len(self.cells), len(self.cells)]
@@ -58,8 +78,7 @@ class Diagram:
         self._counted: dict[int, int] = {}
         sizes = [len(cell.values) if level < self.hidden else 1 for level, cell in enumerate(self.cells)]
         self._free = [prod(sizes[level:]) for level in range(len(sizes) + 1)]
-        self._limit = limit
-        self._report = report
+        self._effort = effort or Effort()
 
     def node(self, level: int, branches: tuple[int, ...]) -> int:
         """The node deciding cell `level`; a decision that does not matter is no node."""
@@ -72,18 +91,9 @@ class Diagram:
             found = self._unique[key] = len(self.levels)
             self.levels.append(level)
             self.branches.append(branches)
-            if found % REPORT_EVERY == 0:
-                self._pause(found)
+            if found % STRIDE == 0:
+                self._effort.spend(STRIDE)
         return found
-
-    def _pause(self, built: int) -> None:
-        if built >= self._limit:
-            raise TooEntangledError(
-                f"the constraints couple too many edges to be counted exactly (more than {self._limit:,} decisions)",
-                "write them as several simpler phrases",
-            )
-        if self._report is not None:
-            self._report(built)
 
     def choose(self, which: int, then: int, otherwise: int) -> int:
         """`which ? then : otherwise`, the one operation that all others are."""

@@ -16,7 +16,7 @@ from math import factorial
 from engine.space import formula as f
 from engine.space import variables
 from engine.space.catalogue import on_label
-from engine.space.diagram import LIMIT, Cell, Diagram, Report
+from engine.space.diagram import Cell, Diagram, Effort
 from engine.space.formula import CLOSED, Formula, Within
 from engine.space.graph import LABEL, Edge, edges
 from engine.space.ground import Ground
@@ -26,18 +26,18 @@ MERGED = 1_000
 """Added to a label edge's variable: the variable of what its gate amounts to, where phrases tell `correct` apart."""
 
 
-def forms(ground: Ground, only_taught: bool = False, limit: int = LIMIT, report: Report | None = None) -> int:
+def forms(ground: Ground, only_taught: bool = False, effort: Effort | None = None) -> int:
     """Distinct effective forms of the valid graphs of a space; with `only_taught`, of those that labels reach."""
-    return sum(_orbits(ground, live, only_taught, limit, report) for live in range(1, ground.nodes + 1))
+    return sum(_orbits(ground, live, only_taught, effort) for live in range(1, ground.nodes + 1))
 
 
-def _orbits(ground: Ground, live: int, only_taught: bool, limit: int, report: Report | None) -> int:
+def _orbits(ground: Ground, live: int, only_taught: bool, effort: Effort | None) -> int:
     """Forms with `live` nodes, by Burnside's lemma over the relabellings of nodes 2..live."""
     view = _view(ground, live)
     if not all(view.values.values()):
         return 0
     fixed = (
-        size * _fixed(ground, view, relabelling, only_taught, limit, report)
+        size * _fixed(ground, view, relabelling, only_taught, effort)
         for relabelling, size in variables.classes(ground.nodes, live)
     )
     return sum(fixed) // factorial(live - 1)
@@ -96,14 +96,14 @@ def _link(variable: int, gates: tuple[str, ...]) -> Formula:
 
 
 def _fixed(
-    ground: Ground, view: _View, relabelling: Move, only_taught: bool, limit: int, report: Report | None
+    ground: Ground, view: _View, relabelling: Move, only_taught: bool, effort: Effort | None
 ) -> int:
     """Forms that `relabelling` leaves as they are: visible cells are its cycles on what is felt, the rest is hidden."""
     by = {v: relabelling[v] for v in view.felt if v < MERGED}
     by.update({v: relabelling[v - MERGED] + MERGED for v in view.felt if v >= MERGED})
     cells = [Cell(c, view.values[c[0]]) for c in variables.cycles(by, view.felt)]
     hidden = [Cell((v,), view.values[v]) for v in view.unseen]
-    diagram = Diagram([*cells, *hidden], len(cells), limit, report)
+    diagram = Diagram([*cells, *hidden], len(cells), effort)
     conditions = [f.alive(ground.nodes, view.live), *view.links]
     if only_taught:
         conditions.append(f.knows_labels(ground.nodes, view.live))

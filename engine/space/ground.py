@@ -16,7 +16,7 @@ from math import factorial
 
 from engine.space import formula as f
 from engine.space import variables
-from engine.space.diagram import LIMIT, Cell, Diagram, Report
+from engine.space.diagram import Cell, Diagram, Effort
 from engine.space.formula import Formula, Within
 from engine.space.variables import Move
 
@@ -42,19 +42,19 @@ class Ground:
         """The different relabellings of the labelled set; their union is the closure."""
         return _images(self)
 
-    def closure(self, relabelling: Move, limit: int = LIMIT, report: Report | None = None) -> tuple[Diagram, int]:
+    def closure(self, relabelling: Move, effort: Effort | None = None) -> tuple[Diagram, int]:
         """The graphs of the closure that `relabelling` leaves as they are; cells are its cycles, in canonical order."""
         every = range(variables.count(self.nodes))
         cells = [Cell(c, self.wide(c[0])) for c in variables.cycles(relabelling, every)]
-        diagram = Diagram(cells, limit=limit, report=report)
+        diagram = Diagram(cells, effort=effort)
         return diagram, diagram.either([diagram.compile(image) for image in self.images()])
 
-    def orbits(self, limit: int = LIMIT, report: Report | None = None) -> int:
+    def orbits(self, effort: Effort | None = None) -> int:
         """Graphs up to relabelling: the number of distinct keys."""
         fixed = (
             size * diagram.count(node)
             for relabelling, size in variables.classes(self.nodes, self.nodes)
-            for diagram, node in (self.closure(relabelling, limit, report),)
+            for diagram, node in (self.closure(relabelling, effort),)
         )
         return sum(fixed) // factorial(self.nodes - 1)
 
