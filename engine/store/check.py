@@ -68,6 +68,8 @@ def check(folder: Path) -> Checkup:
             apply_changes(tables, decode_changes(frame, folder / TRIALS))
         except StoreError as error:
             findings.append(Finding(str(error)))
+    if not (folder / TRIALS).stat().st_size:
+        findings.append(Finding(f"{TRIALS}: empty, though the run was started"))
     trials = _decoded(tables, "trials", Trial, findings)
     trainings = _decoded(tables, "trainings", Training, findings)
     curves = _curve_names(folder / CURVES, findings)

@@ -13,6 +13,7 @@ import msgspec
 
 from engine.store.frames import Frame, Place
 from engine.store.logfile import Follower, Log
+from engine.store.storage import encode_record
 from engine.store.trials import Curve
 
 KIND = "curves"
@@ -65,7 +66,7 @@ class CurveFile:
     def add(self, curves: Iterable[Curve]) -> None:
         """Write and fsync. Raises StoreError with none of them kept."""
         named = list(curves)
-        places = self._log.append([msgspec.json.encode(curve) for curve in named])
+        places = self._log.append([bytes(encode_record(curve)) for curve in named])
         self._places.update(zip((curve.id for curve in named), places, strict=True))
 
     def get(self, names: Iterable[str]) -> dict[str, Curve]:

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.store.durable import SCRATCH, disk, replace_file
+from engine.store.frames import is_torn
 from engine.store.journal import JOURNAL
 from engine.store.lock import HOLDER, LOCK
 from engine.store.status import STATUS
@@ -42,11 +43,10 @@ def write_info(folder: Path, info: RunInfo) -> None:
 def read_info(folder: Path) -> RunInfo:
     """What a run folder says of itself. Raises StoreError: no folder, no run in it, damaged, or a newer format."""
     path = folder / INFO
-    if not path.is_file():
-        if not folder.exists():
-            raise StoreError(f"{folder}: no such run folder", "check the path")
-        raise StoreError(f"{folder}: not a run folder (it holds no {INFO})", "check the path")
     with disk("read", path):
+        if not path.is_file():
+            what = f"not a run folder (it holds no {INFO})" if folder.exists() else "no such run folder"
+            raise StoreError(f"{folder}: {what}", "check the path")
         text = path.read_bytes()
     try:
         version = msgspec.json.decode(text, type=_Format).format
@@ -61,12 +61,28 @@ def read_info(folder: Path) -> RunInfo:
 
 def find_runs(root: Path) -> list[Path]:
     """The run folders in `root`, by name; `root` itself if it is one. Folders that cannot be read are left out."""
-    if (root / INFO).is_file():
+    if _holds_run(root):
         return [root]
     try:
-        return sorted(path for path in root.iterdir() if (path / INFO).is_file())
+        return sorted(filter(_holds_run, root.iterdir()))
     except OSError:
         return []
+
+
+def _holds_run(folder: Path) -> bool:
+    try:
+        return (folder / INFO).is_file()
+    except OSError:  # another user's, closed to us
+        return False
+
+
+def check_head(folder: Path) -> None:
+    """Raise StoreError if the trials' file is not there or has lost its beginning: it had one before run.json."""
+    path = folder / TRIALS
+    with disk("read", path), path.open("rb") as stream:
+        head = stream.readline()
+        if not head.endswith(b"\n") and is_torn(head, 0):
+            raise StoreError(f"{path}: empty, though the run was started", "restore it from a copy")
 
 
 def check_vacant(folder: Path) -> None:

@@ -194,7 +194,11 @@ class Follower:
     def _is_other_file(self) -> bool:
         if self._fd < 0:
             return True
-        here, there = os.fstat(self._fd), os.stat(self.path)
+        there = os.stat(self.path)
+        try:
+            here = os.fstat(self._fd)
+        except OSError:  # NFS forgets a file that was replaced
+            return True
         return (here.st_ino, here.st_dev) != (there.st_ino, there.st_dev) or there.st_size < self._end
 
     def _reopen(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import StoreError
 from engine.store.curves import KIND as CURVES_KIND
 from engine.store.durable import disk
-from engine.store.folder import CURVES, TRIALS, read_info
+from engine.store.folder import CURVES, TRIALS, check_head, read_info
 from engine.store.lock import RunLock
 from engine.store.logfile import rewrite
 from engine.store.storage import KIND as TABLES_KIND
@@ -26,6 +26,8 @@ def mend(folder: Path, salvage: bool = False) -> list[str]:
     (`trials.log.damaged`) and goes on without them: a search that resumes trains them again.
     """
     read_info(folder)
+    if not salvage:
+        check_head(folder)
     lock = RunLock(folder)
     try:
         files = [(folder / TRIALS, TABLES_KIND), (folder / CURVES, CURVES_KIND)]

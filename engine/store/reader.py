@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from engine.errors import StoreError
 from engine.store.curves import CurveFollower
-from engine.store.folder import CURVES, TRIALS, find_runs, read_info
+from engine.store.folder import CURVES, TRIALS, check_head, find_runs, read_info
 from engine.store.frames import Frame
 from engine.store.lock import Holder, read_holder
 from engine.store.logfile import Follower
@@ -77,6 +77,8 @@ class RunReader:
     def refresh(self) -> Update:
         """Read what was written since the last time. Raises StoreError: gone, unreadable, damaged (where)."""
         again, changes = self._follower.poll(self._decode)
+        if again:
+            check_head(self.folder)
         if again:
             self._trials.start_over()
             self._trainings.start_over()

@@ -15,11 +15,11 @@ import msgspec
 from engine.errors import StoreError
 from engine.store.curves import CurveFile
 from engine.store.durable import disk, sync_folder
-from engine.store.folder import CURVES, TRIALS, check_vacant, find_runs, read_info, write_info
+from engine.store.folder import CURVES, TRIALS, check_head, check_vacant, find_runs, read_info, write_info
 from engine.store.journal import Journal
 from engine.store.lock import RunLock
 from engine.store.status import Status, write_status
-from engine.store.storage import AppendStorage
+from engine.store.storage import AppendStorage, encode_record
 from engine.store.table import Database
 from engine.store.trials import Curve, RunInfo, Training, Trial
 
@@ -74,8 +74,7 @@ class Run:
     def open(cls, folder: Path) -> Self:
         """Go on with a run. Raises StoreError: no run, damaged (with the place), or locked (by whom)."""
         info = read_info(folder)
-        if not (folder / TRIALS).exists():
-            raise StoreError(f"{folder}: {TRIALS} is missing", "restore it from a copy, or start a new run folder")
+        check_head(folder)
         lock = RunLock(folder)
         try:
             return cls(folder, info, lock)
@@ -96,20 +95,22 @@ class Run:
         """Record results, all or none of trials and trainings; they are on the disk when this returns.
 
         Curves are written first, so a training that is seen has its curve. Losses that are not finite are left out.
-        Raises StoreError for a trial number or training id that is there already, and if the disk refuses.
+        Raises StoreError for a trial number or training id that is there already, for a record that could not be read
+        back (a value of a wrong type), and if the disk refuses.
         """
         known = self._known_trainings()
         self._refuse_known("trial", [trial.number for trial in trials], self.storage.rows("trials"))
         self._refuse_known("training", [training.id for training in trainings], known)
+        changes: dict[str, dict[str, msgspec.Raw]] = {}
+        if trainings:
+            rows = enumerate(trainings, self._last_row + 1)
+            changes["trainings"] = {str(row): encode_record(_finite(training)) for row, training in rows}
+        if trials:
+            changes["trials"] = {str(trial.number): encode_record(trial) for trial in trials}
         if curves:
             self._curves().add(curves)
-        if not (trials or trainings):
+        if not changes:
             return
-        changes: dict[str, dict[str, Any]] = {}
-        if trainings:
-            changes["trainings"] = {str(row): _finite(t) for row, t in enumerate(trainings, self._last_row + 1)}
-        if trials:
-            changes["trials"] = {str(trial.number): trial for trial in trials}
         self.storage.commit(changes)
         known.update(training.id for training in trainings)
         self._last_row += len(trainings)

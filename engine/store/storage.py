@@ -66,6 +66,17 @@ def encode_document(document: Mapping[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(json.dumps(dict(document), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
 
 
+def encode_record(record: msgspec.Struct) -> msgspec.Raw:
+    """A record as JSON text, proved to be read back. Raises StoreError: an acknowledged record must never turn out
+    unreadable, and msgspec checks types only as it decodes."""
+    try:
+        text = msgspec.json.encode(record)
+        msgspec.json.decode(text, type=type(record))
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise StoreError(f"{type(record).__name__} cannot be recorded: {error}") from None
+    return msgspec.Raw(text)
+
+
 class AppendStorage(Storage):
     """`TinyDB(path, storage=AppendStorage)`; `engine.store.table.Database` is quicker, as it writes changes only.
 
@@ -136,15 +147,15 @@ class AppendStorage(Storage):
         for change in changes:
             self._apply(change)
 
-    def commit(self, changes: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Make one change set durable, then visible. Values are msgspec structs, `msgspec.Raw`, or None to remove.
+    def commit(self, changes: Mapping[str, Mapping[str, msgspec.Raw | None] | None]) -> None:
+        """Make one change set durable, then visible. Documents come from `encode_record`, `encode_document`, or are
+        None to remove.
 
         Raises StoreError if it could not be written: nothing has changed then.
         """
         payload = msgspec.json.encode(changes)
-        decoded = _decode_changes(payload)  # before writing: what cannot be read back must not be acknowledged
         self._writer().append([payload])
-        self._apply(decoded)
+        self._apply(_decode_changes(payload))
 
     def _apply(self, changes: Changes) -> None:
         self.version += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreError
+from engine.store.check import check
+from engine.store.mend import mend
 from engine.store.reader import RunReader
 from engine.store.runs import Run, find_runs, read_info
 from engine.store.status import PackStatus, Status
+from engine.store.trials import Curve
 
 from .records import curve, run_info, training, trial
 
@@ -76,14 +80,38 @@ def _plain(record: object) -> dict:
 
 
 def test_losses_that_are_no_numbers_are_left_out_and_curves_keep_their_shape(folder: Path) -> None:
-    from engine.store.trials import Curve
-
     with Run.create(folder, run_info()) as run:
         lost = training(0, losses={"y>1": math.nan, "2>1": 1.5, "3>1": math.inf})
         run.add(trainings=[lost], curves=[Curve(id=lost.id, accuracy=((10.0, math.nan),), loss=((math.inf, 2.0),))])
     with Run.open(folder) as run:
         assert run.trainings()[lost.id].losses == {"2>1": 1.5}
         assert run.curves([lost.id])[lost.id] == Curve(id=lost.id, accuracy=((10.0, None),), loss=((None, 2.0),))
+
+
+@pytest.mark.parametrize(("record", "why"), [
+    (lambda: ([trial(0, key=5)], [], []), "Trial cannot be recorded: Expected `str`, got `int`"),
+    (lambda: ([], [training(0, wall=math.nan)], []), "Training cannot be recorded: Expected `float`, got `null`"),
+    (lambda: ([], [training(0, accuracy=({1: 2},))], []), "Training cannot be recorded"),
+    (lambda: ([], [], [Curve(id="x", accuracy=((object(),),))]), "Curve cannot be recorded"),
+])
+def test_what_could_not_be_read_back_is_not_acknowledged(folder: Path, record: object, why: str) -> None:
+    with Run.create(folder, run_info()) as run:
+        run.add([trial(1)], [training(1)], [curve(1)])
+        before = [(folder / name).read_bytes() for name in ("trials.log", "curves.log")]
+        with pytest.raises(StoreError, match=why):
+            run.add(*record())
+        assert [(folder / name).read_bytes() for name in ("trials.log", "curves.log")] == before
+
+
+def test_a_file_system_without_locks_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", no_flock)
+    with pytest.raises(StoreError, match="this file system has no kernel locks, so a second search could not be"):
+        Run.create(folder, run_info())
+    assert not (folder / "lock").exists()
+    assert not (folder / "run.json").exists()
 
 
 def test_a_curve_written_twice_counts_once(folder: Path) -> None:
@@ -175,8 +203,16 @@ def test_what_is_no_run_folder(tmp_path: Path, folder: Path) -> None:
         Run.open(tmp_path)
     Run.create(folder, run_info()).close()
     (folder / "trials.log").unlink()
-    with pytest.raises(StoreError, match=r"trials.log is missing"):
-        Run.open(folder)
+    for use in (Run.open, lambda folder: RunReader(folder).refresh()):
+        with pytest.raises(StoreError, match=r"trials.log: cannot read: No such file"):
+            use(folder)
+    (folder / "trials.log").touch()
+    for use in (Run.open, lambda folder: RunReader(folder).refresh(), mend):
+        with pytest.raises(StoreError, match=r"trials.log: empty, though the run was started; restore it"):
+            use(folder)
+    assert [f.message for f in check(folder).findings] == ["trials.log: empty, though the run was started"]
+    mend(folder, salvage=True)
+    Run.open(folder).close()
 
 
 def test_runs_are_found_by_name(tmp_path: Path) -> None:
