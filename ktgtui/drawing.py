@@ -1,6 +1,6 @@
-"""EDFs as lines of (text, role) by plotext; what stands beside the plot is drawn by the screens.
+"""Figures as lines of (text, role) by plotext; what stands beside a plot is drawn by the pages.
 
-Textual-free: widgets turn roles into the theme's styles.
+Textual-free: widgets turn roles into the theme's styles. A figure is what to draw; `paint` draws it at a size.
 """
 
 from __future__ import annotations
@@ -8,16 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from engine.analysis.bands import Band
 from engine.analysis.edf import Edf
+from engine.analysis.sample import Floats
 from engine.report import canvas
 from engine.report.terminal import COLOURS, LETTERS, limits, thin
+from engine.store.trials import Curve
 
 Run = tuple[str, str]
 """A piece of a line and its role in the palette ('' for the plain text colour)."""
 Line = tuple[Run, ...]
+
+MARGIN = 6
+"""Characters left of the plotting area (tick labels and frame) and right of it (frame)."""
 
 _PIECE = re.compile(r"\x1b\[([0-9;]*)m")
 _NUMBERS = {"blue+": "12", "orange": "3", "green": "2", "magenta": "5", "cyan": "6", "red": "1"}
@@ -26,42 +33,85 @@ _ROLES = {f"38;5;{_NUMBERS[name]}": f"curve{i}" for i, (name, _) in enumerate(CO
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
-    """What to draw: curves with the place (colour and letter) each of them keeps."""
+class EdfFigure:
+    """EDFs, each with the place (colour and letter) it keeps whatever else is shown."""
 
     curves: tuple[tuple[int, Edf], ...]
     low: float
     high: float
+    """Error rates (%) between which it is drawn."""
+    bands: tuple[tuple[int, Band], ...] = ()
     lettered: bool = True
     """Letters on the curves, so that colour is never the only sign."""
 
+    def columns(self, width: int, plain: bool) -> Floats:
+        """Error rates of the pixel columns, shape [c]."""
+        return np.linspace(self.low, self.high, max(2, (width - MARGIN) * (1 if plain else 2)))
 
-def figure(edfs: Sequence[Edf]) -> Figure | None:
+    def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
+        """`height` lines of `width` characters; `plain` draws with ASCII only."""
+        plot = canvas.figure(width, height)
+        columns = self.columns(width, plain)
+        for place, band in self.bands:
+            _dots(plot, place, band, columns)
+        for place, edf in self.curves:
+            _curve(plot, place, edf, columns, plain, self.lettered)
+        plot.xlim(self.low, self.high)
+        plot.ylim(0, 1)
+        plot.yticks([0, 0.25, 0.5, 0.75, 1])
+        return _lines(plot, plain)
+
+
+def edf_figure(edfs: Sequence[Edf]) -> EdfFigure | None:
     """The figure of some EDFs over the range that shows them; None if none of them has a graph."""
     full = tuple((i, e) for i, e in enumerate(edfs) if e.n)
     if not full:
         return None
     low, high, _ = limits([e for _, e in full])
-    return Figure(full, low, high, len(full) > 1)
+    return EdfFigure(full, low, high, lettered=len(full) > 1)
 
 
-def draw(what: Figure, width: int, height: int, plain: bool = False) -> tuple[Line, ...]:
-    """`height` lines of `width` characters. `plain` draws with ASCII only."""
-    plot = canvas.figure(width, height)
-    columns = np.linspace(what.low, what.high, max(2, (width - 6) * (1 if plain else 2)))
-    for place, edf in what.curves:
-        colour, _ = COLOURS[place % len(COLOURS)]
-        errors, shares = thin(edf, columns)
-        plot.plot(errors.tolist(), shares.tolist(), marker="." if plain else "braille", color=colour)
-        if what.lettered:
-            heights = (np.arange(4) + (place % 6 + 0.5) / 6) / 4
-            at = np.minimum(np.searchsorted(shares, heights), len(errors) - 1)
-            plot.scatter(errors[at].tolist(), shares[at].tolist(), marker=LETTERS[place % len(LETTERS)], color=colour)
-    plot.xlim(what.low, what.high)
-    plot.ylim(0, 1)
-    plot.yticks([0, 0.25, 0.5, 0.75, 1])
-    drawn = canvas.text(plot, colour=True, plain=plain).split("\n")
-    return tuple(_runs(line) for line in drawn)
+def _curve(plot: Any, place: int, edf: Edf, columns: Floats, plain: bool, lettered: bool) -> None:
+    colour, _ = COLOURS[place % len(COLOURS)]
+    errors, shares = thin(edf, columns)
+    if not len(errors):
+        return
+    plot.plot(errors.tolist(), shares.tolist(), marker="." if plain else "braille", color=colour)
+    if lettered:
+        heights = (np.arange(4) + (place % 6 + 0.5) / 6) / 4
+        at = np.minimum(np.searchsorted(shares, heights), len(errors) - 1)
+        plot.scatter(errors[at].tolist(), shares[at].tolist(), marker=LETTERS[place % len(LETTERS)], color=colour)
+
+
+def _dots(plot: Any, place: int, band: Band, columns: Floats) -> None:
+    """A band's limits as dotted lines: every fourth pixel column, so that they are not taken for curves."""
+    colour, _ = COLOURS[place % len(COLOURS)]
+    for limit in band.at(columns[::4]):
+        inside = (limit > 0) & (limit < 1)
+        plot.scatter(columns[::4][inside].tolist(), limit[inside].tolist(), marker="·", color=colour)
+
+
+@dataclass(frozen=True, eq=False)
+class CurveFigure:
+    """Learning curves: validation accuracy (%) of each node by epoch."""
+
+    curve: Curve
+
+    def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
+        plot = canvas.figure(width, height)
+        rows = self.curve.accuracy
+        for node in range(len(rows[0]) if rows else 0):
+            points = [(e, row[node]) for e, row in enumerate(rows, 1) if row[node] is not None]
+            if points:
+                xs, ys = zip(*points, strict=True)
+                colour, _ = COLOURS[node % len(COLOURS)]
+                plot.plot(list(xs), list(ys), marker="." if plain else "braille", color=colour)
+                plot.scatter([xs[-1]], [ys[-1]], marker=str(node + 1), color=colour)
+        return _lines(plot, plain)
+
+
+def _lines(plot: Any, plain: bool) -> tuple[Line, ...]:
+    return tuple(_runs(line) for line in canvas.text(plot, colour=True, plain=plain).split("\n"))
 
 
 def _runs(line: str) -> Line:

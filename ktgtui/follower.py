@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ktgtui.snapshot import Snapshot
+from ktgtui.snapshot import Snapshot, Wish
 
 Deliver = Callable[[Snapshot], object]
 """Takes a snapshot across to the event loop; called in the follower's thread."""
@@ -26,15 +26,15 @@ class Follower(threading.Thread):
         self._lament = lament
         self._asked = threading.Event()
         self._stopping = False
-        self._chosen: Path | None = None
+        self.wish = Wish()
 
     def ask(self) -> None:
         """Look (again) as soon as possible."""
         self._asked.set()
 
-    def choose(self, run: Path | None) -> None:
-        """Which run's trials the next snapshots carry; None: the newest."""
-        self._chosen = run
+    def want(self, wish: Wish) -> None:
+        """What the next snapshots shall carry."""
+        self.wish = wish
         self.ask()
 
     def stop(self) -> None:
@@ -48,7 +48,7 @@ class Follower(threading.Thread):
         last: Snapshot | None = None
         while not self._stopping:
             try:
-                found = shelf.look(self._chosen)
+                found = shelf.look(self.wish)
             except Exception:  # noqa: BLE001 - the one broad net: a look that breaks must not end the workbench
                 self._lament(traceback.format_exc())
                 found = last or Snapshot(ready=True)

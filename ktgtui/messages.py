@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -14,6 +15,13 @@ class Followed(Message):
     """The follower saw something new."""
 
     snapshot: Snapshot
+
+
+@dataclass
+class Thought(Message):
+    """The thinker has an answer; `take` hands it to whoever asked."""
+
+    take: Callable[[], None]
 
 
 @dataclass

@@ -14,8 +14,9 @@ from engine.space.design import Space, load
 from engine.space.files import shipped
 from engine.store.reader import RunReader, find_runs
 from engine.store.status import FINISHED, Status
-from engine.store.trials import State, Trial
-from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView
+from engine.store.trials import Curve, State, Training, Trial
+from ktgtui.logtail import LogTail
+from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView, Wish
 
 LARGEST_TO_COUNT = 6
 """Nodes above which counts are left to `python -m engine.space`, which shows its progress."""
@@ -30,15 +31,15 @@ class Shelf:
         self._runs: dict[Path, _Run] = {}
         self._last: Snapshot | None = None
 
-    def look(self, chosen: Path | None = None) -> Snapshot:
-        """The folder now; the very object of the last look if nothing changed. `chosen` None: the newest run."""
+    def look(self, wish: Wish = Wish()) -> Snapshot:  # noqa: B008 - frozen
+        """The folder now; the very object of the last look if nothing changed."""
         spaces = self._spaces.look()
         folders = self._folders()
         for gone in self._runs.keys() - set(folders):
             self._runs.pop(gone).close()
         views = tuple(self._run(path).look() for path in folders)
-        chosen = chosen if chosen in self._runs else _newest(folders)
-        detail = self._runs[chosen].detail() if chosen else None
+        chosen = wish.run if wish.run in self._runs else _newest(folders)
+        detail = self._runs[chosen].detail(wish.training) if chosen else None
         last = self._last
         if last and last.spaces == spaces and last.runs == views and last.chosen is detail:
             return last
@@ -77,6 +78,8 @@ class _Run:
         self._space: Space | None = None
         self._edf: Edf | None = None
         self._trials: tuple[Trial, ...] = ()
+        self._trainings: dict[str, Training] = {}
+        self._log = LogTail(folder)
         self._view = RunView(folder, folder.name)
         self._detail: RunDetail | None = None
 
@@ -100,6 +103,7 @@ class _Run:
         if trials is not None:
             self._edf = of_trials(trials, self._space.protocol, self._space.name)
             self._trials = tuple(trials)
+            self._trainings = self._reader.trainings
             self._detail = None
         return self._described(self._reader, self._space, update.finished, update.messages)
 
@@ -125,16 +129,30 @@ class _Run:
             (status.message if status else "") or (messages[0] if messages and not live else ""),
         )
 
-    def detail(self) -> RunDetail | None:
+    def detail(self, training: str | None) -> RunDetail | None:
         """The run with its trials; the same object while nothing in it changed. None for an unreadable one."""
-        if self._reader is None or self._edf is None:
+        if self._reader is None or self._edf is None or self._space is None:
             return None
         status = self._reader.status() if self._view.live else None
         packs = status.packs if status else ()
+        log = self._log.lines()
         last = self._detail
-        if last is None or last.view != self._view or last.packs != packs:
-            self._detail = RunDetail(self._view, self._trials, self._edf, packs)
+        curve = self._curve(self._reader, training, last)
+        if last is None or (last.view, last.packs, last.log, last.curve) != (self._view, packs, log, curve):
+            self._detail = RunDetail(self._view, self._reader.info, self._space, self._trials, self._trainings,
+                                     self._edf, packs, log, curve)
         return self._detail
+
+    def _curve(self, reader: RunReader, training: str | None, last: RunDetail | None) -> Curve | None:
+        """Read only if it is another than the last; a damaged one is as good as none."""
+        if training is None or training not in self._trainings:
+            return None
+        if last and last.curve and last.curve.id == training:
+            return last.curve
+        try:
+            return reader.curve(training)
+        except EngineError:
+            return None
 
     def close(self) -> None:
         if self._reader is not None:

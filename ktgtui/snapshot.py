@@ -5,6 +5,7 @@ Nothing here knows Textual, and nothing here imports the engine at run time: the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.analysis.edf import Edf
     from engine.space.counting import Counts
+    from engine.space.space import Space
     from engine.store.status import PackStatus
-    from engine.store.trials import Trial
+    from engine.store.trials import Curve, RunInfo, Training, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,26 @@ class RunDetail:
     """The chosen run. `trials` is shared with the follower's next one where nothing changed, never altered."""
 
     view: RunView
+    info: RunInfo
+    space: Space
     trials: tuple[Trial, ...]
+    trainings: Mapping[str, Training]
     edf: Edf
     packs: tuple[PackStatus, ...] = ()
+    log: tuple[str, ...] = ()
+    """The last lines of the run's log, newest last."""
+    curve: Curve | None = None
+    """Learning curves of the training that was wished for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the next looks shall carry beyond the summary."""
+
+    run: Path | None = None
+    """The run to read whole; None: the newest."""
+    training: str | None = None
+    """The training whose curves are wanted."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ class Page(Screen[None]):
         return cast("Workbench", self.app)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.TITLE or "")
+        yield TitleBar(self.TITLE or "", tuple(self.workbench.MODES))
         yield from self.body()
         yield KeyBar()
 

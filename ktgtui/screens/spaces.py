@@ -80,13 +80,13 @@ class SpacesPage(Page):
             title.show([])
             plot.show(None)
             return
-        from ktgtui.drawing import figure  # numpy is there by now: the follower loaded it
+        from ktgtui.drawing import edf_figure  # numpy is there by now: the follower loaded it
 
         edf = chosen.edf
         title.show([[(chosen.view.name, "accent")],
                     [(f"n = {edf.n:,}  median {edf.median:.2f} %  best {edf.best:.2f} %" if edf.n else "n = 0", ""),
                      (f"  left out: {edf.left_out}" if edf.left_out.total else "", "dim")]])
-        plot.show(figure([chosen.edf]), "no graph with a result yet")
+        plot.show(edf_figure([chosen.edf]), "no graph with a result yet")
 
     def _say(self, space: SpaceView | None) -> None:
         note = self.query_one("#words", Note)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.strip import Strip
 
 from ktgtui.widgets.lines import Lines
 
 
 class TitleBar(Lines):
-    """`ktgtui  spaces   ~/study                       read-only`."""
+    """`ktgtui  1 spaces  2 live  3 analyse   ~/study          read-only`."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str, pages: Sequence[str]) -> None:
         super().__init__()
         self._page = page
+        self._pages = pages
         self._place = ""
         self._notice = ""
 
@@ -22,18 +25,20 @@ class TitleBar(Lines):
         self.redraw()
 
     def line(self, y: int) -> Strip:
-        left = [(" ktgtui ", "accent"), (f" {self._page}  ", "")]
-        room = max(1, self.size.width - sum(len(text) for text, _ in left) - 1)
+        runs = [(" ktgtui ", "accent")]
+        for number, page in enumerate(self._pages, 1):
+            runs.append((f" {number} {page} ", "cursor" if page == self._page else "dim"))
+        room = max(1, self.size.width - sum(len(text) for text, _ in runs) - 2)
         notice = self._notice[:room]
         place = tail(self._place, room - len(notice) - 2)
-        return self.strip([*left, (place, "dim"), (notice.rjust(room - len(place)), "warn")])
+        return self.strip([*runs, (f" {place}", "dim"), (notice.rjust(room - len(place)), "warn")])
 
 
 def tail(path: str, width: int) -> str:
     """The last `width` characters of a path, the part that tells folders apart."""
     if len(path) <= width:
         return path
-    return "..." + path[3 - width :] if width > 3 else ""
+    return "..." + path[3 - width :] if width > 6 else ""
 
 
 class KeyBar(Lines):
@@ -52,5 +57,4 @@ class KeyBar(Lines):
             seen.add(binding.action)
             key = binding.key_display or self.app.get_key_display(binding)
             runs += [(f" {key}", "accent"), (f" {binding.description} ", "dim")]
-        runs += [(" tab", "accent"), (" next pane ", "dim")]
         return self.strip(runs)

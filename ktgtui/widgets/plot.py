@@ -1,15 +1,30 @@
-"""An EDF plot: drawn by plotext when its figure, its size or the theme changes, and then sent where it differs."""
+"""A plot: drawn by plotext when its figure, its size or the theme changes, and then sent where it differs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.strip import Strip
 
 from ktgtui.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from ktgtui.drawing import Figure, Line
+    from ktgtui.drawing import Line
+
+
+class Figure(Protocol):
+    """Something that can be painted at a size, as `ktgtui.drawing` makes it."""
+
+    def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]: ...
+
+
+LEFT = 5
+"""Characters left of the plotting area: a tick label of four and the frame."""
+_BOLD = Style(bold=True)
+LEAST = (16, 4)
+"""Columns and lines below which a plot says nothing."""
 
 
 class Plot(Lines):
@@ -20,11 +35,33 @@ class Plot(Lines):
         self._figure: Figure | None = None
         self._empty = ""
         self._drawn: tuple[Line, ...] = ()
+        self._column: int | None = None
+        self._bold: str | None = None
 
     def show(self, figure: Figure | None, empty: str = "") -> None:
         """Show another figure; `empty` is said if there is none."""
+        if figure is self._figure and empty == self._empty:
+            return
         self._figure, self._empty = figure, empty
         self._draw()
+
+    @property
+    def area(self) -> int:
+        """Characters between the frame's sides."""
+        return max(1, self.size.width - LEFT - 1)
+
+    def point(self, share: float | None) -> None:
+        """A vertical line at this part of the range (0 left, 1 right), laid over what is drawn; None: no line."""
+        column = None if share is None else LEFT + min(self.area - 1, round(share * (self.area - 1)))
+        if column != self._column:
+            self._column = column
+            self.redraw()
+
+    def emphasise(self, role: str | None) -> None:
+        """Draw the curves of this role in bold."""
+        if role != self._bold:
+            self._bold = role
+            self.redraw()
 
     def on_resize(self) -> None:
         self._draw()
@@ -32,13 +69,37 @@ class Plot(Lines):
     def _draw(self) -> None:
         if self._figure is None:
             self._drawn = (((self._empty, "dim"),),)
-        elif self.size.width >= 16 and self.size.height >= 4:
-            from ktgtui.drawing import draw  # numpy and plotext: after the first paint
-
-            self._drawn = draw(self._figure, self.size.width, self.size.height, self.plain)
+        elif self.size.width >= LEAST[0] and self.size.height >= LEAST[1]:
+            self._drawn = self._figure.paint(self.size.width, self.size.height, self.plain)
         else:
             self._drawn = ((("too small for a plot", "dim"),),)
         self.redraw()
 
     def line(self, y: int) -> Strip:
-        return self.strip(self._drawn[y]) if y < len(self._drawn) else Strip([])
+        if y >= len(self._drawn):
+            return Strip([])
+        runs = self._drawn[y]
+        if self._column is not None and self._figure is not None and y < self.size.height - 2:
+            runs = struck(runs, self._column, "|" if self.plain else "│")
+        if self._bold is None:
+            return self.strip(runs)
+        palette = self.palette
+        return Strip([
+            Segment(text, (palette[role] + _BOLD) if role == self._bold else palette.get(role)) for text, role in runs
+        ])
+
+
+def struck(runs: Line, column: int, mark: str) -> Line:
+    """A line with `mark` at a column, if that cell is blank: a crosshair must not hide a curve."""
+    made: list[tuple[str, str]] = []
+    start = 0
+    for text, role in runs:
+        at = column - start
+        if 0 <= at < len(text) and text[at] == " ":
+            made += [(text[:at], role), (mark, "cross"), (text[at + 1 :], role)]
+        else:
+            made.append((text, role))
+        start += len(text)
+    if column >= start:
+        made += [(" " * (column - start), ""), (mark, "cross")]
+    return tuple(made)

@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
@@ -104,11 +105,17 @@ class Table(Lines, Generic[R], can_focus=True):
         """Show other rows; the cursor follows the row it stood on, or stays where it was if that row is gone."""
         before = self.current
         self._columns = columns or self._columns
+        if len(rows) != len(self.rows) and self.styles.is_auto_height:
+            self.refresh(layout=True)
         self.rows = rows
         self.cursor = self._find(before)
         self._settle()
         if (now := self.current) is not None and (before is None or self._key(before) != self._key(now)):
             self.post_message(self.Moved(self, now))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """For `height: auto`: the header and every row."""
+        return 1 + max(1, len(self.rows))
 
     def _find(self, before: R | None) -> int:
         place = min(self.cursor, max(0, len(self.rows) - 1))

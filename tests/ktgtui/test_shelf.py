@@ -12,7 +12,7 @@ from engine.space.design import load
 from engine.store.runs import Run
 from engine.store.status import PackStatus, Status
 from ktgtui.shelf import Shelf
-from ktgtui.snapshot import Snapshot, SpaceView
+from ktgtui.snapshot import Snapshot, SpaceView, Wish
 from tests.ktgtui.made import add, info, run_folder
 
 
@@ -120,7 +120,7 @@ def test_a_run_folder_itself_and_a_copy_elsewhere_can_be_opened(study: Path) -> 
 def test_the_chosen_run_is_carried(study: Path) -> None:
     shelf = Shelf(study)
     for name, trials in (("digits-A-random60", 60), ("digits-X-exhaustive", 40)):
-        chosen = shelf.look(study / "runs" / name).chosen
+        chosen = shelf.look(Wish(study / "runs" / name)).chosen
         assert chosen
         assert (chosen.view.name, len(chosen.trials)) == (name, trials)
 
