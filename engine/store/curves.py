@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from engine.store.follower import Follower
 from engine.store.frames import Frame, Place
-from engine.store.logfile import Follower, Log
+from engine.store.logfile import Log
 from engine.store.storage import encode_record
 from engine.store.trials import Curve
 

@@ -18,8 +18,9 @@ from tinydb.storages import Storage
 
 from engine.errors import StoreError
 from engine.store.durable import disk
+from engine.store.follower import Follower
 from engine.store.frames import Frame
-from engine.store.logfile import Follower, Log
+from engine.store.logfile import Log
 
 KIND = "tables"
 
