@@ -22,13 +22,12 @@ def write(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str | Non
     The whole file appears or nothing does. Raises SpaceError if `out` exists (unless `force`) or cannot be written.
     """
     content = _content(parent, phrases, out, name or out.stem)
-    if out.exists() and not force:
-        raise SpaceError(f"{out}: already exists", "choose another name, or say --force to replace it")
+    if os.path.lexists(out) and not force:
+        raise _taken(out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        if not out.parent.is_dir():
+            out.parent.mkdir(parents=True)
         _place(out, content, force)
-    except FileExistsError:
-        raise SpaceError(f"{out}: already exists", "choose another name, or say --force to replace it") from None
     except OSError as error:
         raise SpaceError(f"{out}: cannot be written: {error.strerror or error}") from None
     return out
@@ -67,7 +66,7 @@ def laid_out(data: dict[str, Any]) -> str:
 
 
 def _place(out: Path, content: str, force: bool) -> None:
-    """A link fails if the name was taken meanwhile; a rename would silently replace it."""
+    """A link fails if the name was taken meanwhile, where a rename would silently replace it."""
     handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
     temporary = Path(name)
     try:
@@ -79,6 +78,17 @@ def _place(out: Path, content: str, force: bool) -> None:
         if force:
             temporary.replace(out)
         else:
-            os.link(temporary, out)
+            _link(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, out: Path) -> None:
+    try:
+        os.link(temporary, out)
+    except FileExistsError:
+        raise _taken(out) from None
+
+
+def _taken(out: Path) -> SpaceError:
+    return SpaceError(f"{out}: already exists", "choose another name, or say --force to replace it")

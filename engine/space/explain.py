@@ -60,7 +60,7 @@ def why_equal(graph: Graph, other: Graph) -> list[str]:
 def _swaps(order: tuple[int, ...]) -> Iterator[str]:
     """A relabelling told as exchanges and rounds: `nodes 2 and 3 swapped`."""
     left = set(order)
-    for start in order:
+    for start in sorted(order):
         round_ = []
         node = start
         while node in left:

@@ -49,7 +49,7 @@ def plain(space: Space) -> dict[str, Any]:
         protocol=msgspec.to_builtins(space.protocol),
         lineage=lineage,
     )
-    made: dict[str, Any] = msgspec.to_builtins(whole)
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(whole))  # JSON has lists where Python has tuples
     return made
 
 
