@@ -108,7 +108,7 @@ def of_sample(sample: Sample, mask: Mask | None = None, label: str | None = None
     """The EDF of a sample, or of the rows that `mask` [n] selects."""
     rows = np.ones(len(sample), bool) if mask is None else mask
     return Edf(
-        label or sample.name, np.sort(sample.errors[rows]), int(sample.inherited()[rows].sum()), sample.left_out,
+        label or sample.name, np.sort(sample.errors[rows]), int(sample.inherited[rows].sum()), sample.left_out,
         sample.passes, sample.averaged, sample.fraction,
     )
 

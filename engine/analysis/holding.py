@@ -34,10 +34,10 @@ def _holds(formula: Formula, sample: Sample) -> Mask:
             codes, names = _column(sample, variable)
             return np.array([name in values for name in names], bool)[codes]
         case Same(tied):
-            columns = [_column(sample, v)[0] for v in tied]
-            return np.all([c == columns[0] for c in columns], axis=0)
+            first, *others = (_column(sample, v)[0] for v in tied)
+            return np.all([np.ones(len(sample), bool), *(c == first for c in others)], axis=0)
         case Tally(parts, low, high):
-            tally = np.sum([_holds(p, sample) for p in parts], axis=0) if parts else np.zeros(len(sample))
+            tally = np.sum([np.zeros(len(sample), int), *(number * _holds(p, sample) for p, number in parts)], axis=0)
             return (low <= tally) & (tally <= high)
         case Not(part):
             return ~_holds(part, sample)

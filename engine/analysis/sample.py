@@ -89,6 +89,10 @@ class Sample:
     """Index into `model_names`, shape [n, N]."""
     gates: Codes
     """Index into `gate_names`, shape [n, N*N]."""
+    repeats: npt.NDArray[np.int64]
+    """Which whole pass, shape [n]."""
+    inherited: Mask
+    """Rows taken from a parent's run, shape [n]."""
     model_names: tuple[str, ...]
     gate_names: tuple[str, ...]
     left_out: LeftOut = LeftOut()
@@ -107,23 +111,14 @@ class Sample:
         return self.models.shape[1]
 
     @property
-    def repeats(self) -> npt.NDArray[np.int64]:
-        """Which whole pass each row belongs to, shape [n]."""
-        return np.array([t.repeat for t in self.trials], dtype=np.int64)
-
-    @property
     def passes(self) -> int:
         """Whole passes over the same graphs that the rows hold (1 where every row is a mean over them)."""
-        return 1 if self.averaged > 1 else len({t.repeat for t in self.trials}) or 1
+        return 1 if self.averaged > 1 else len(np.unique(self.repeats)) or 1
 
     @property
     def fraction(self) -> float:
         """Share of the space that was drawn, 0 if its size is not known; 1 for an exhaustive run."""
         return min(1.0, self.drawn / (self.population * self.passes)) if self.population else 0.0
-
-    def inherited(self) -> Mask:
-        """Rows taken from a parent's run, shape [n]."""
-        return np.array([t.inherited is not None for t in self.trials], dtype=bool)
 
     def gate_column(self, source: int, target: int) -> Codes:
         """Gate codes of the edge source -> target (source 0: the label), shape [n]."""
@@ -140,7 +135,8 @@ class Sample:
         rows = np.flatnonzero(mask)
         return replace(
             self, name=name or self.name, trials=tuple(self.trials[i] for i in rows), errors=self.errors[rows],
-            models=self.models[rows], gates=self.gates[rows],
+            models=self.models[rows], gates=self.gates[rows], repeats=self.repeats[rows],
+            inherited=self.inherited[rows],
         )
 
     def over_repeats(self) -> Sample:
@@ -205,8 +201,12 @@ def sample(trials: Iterable[Trial], protocol: Protocol, *, name: str, population
     if len({len(models) for models, _ in rows}) > 1:
         raise AnalysisError(f"{name}: graphs of different numbers of nodes in one run")
     return Sample(
-        name=name, protocol=protocol, trials=tuple(kept), errors=np.array([t.error for t in kept], dtype=np.float64),
-        models=np.array([m for m, _ in rows], dtype=np.int16), gates=np.array([g for _, g in rows], dtype=np.int16),
-        model_names=tuple(reader.models), gate_names=tuple(reader.gates), left_out=left_out, drawn=len(every),
-        population=population,
+        name=name, protocol=protocol, trials=tuple(kept),
+        errors=np.array([t.error for t in kept], dtype=np.float64),
+        models=np.array([m for m, _ in rows], dtype=np.int16),
+        gates=np.array([g for _, g in rows], dtype=np.int16),
+        repeats=np.array([t.repeat for t in kept], dtype=np.int64),
+        inherited=np.array([t.inherited is not None for t in kept], dtype=bool),
+        model_names=tuple(reader.models), gate_names=tuple(reader.gates),
+        left_out=left_out, drawn=len(every), population=population,
     )
