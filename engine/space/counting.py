@@ -13,6 +13,9 @@ from engine.space.ground import Ground
 LARGEST_EXACT = 150_000
 """Diagram nodes spent on an exact count of effective forms, about 4 s; beyond it they are estimated."""
 
+LISTABLE = 500_000
+"""Keys up to which a space could be listed in seconds: there the effective forms are counted whatever it costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -45,7 +48,7 @@ def counts(ground: Ground, report: Report | None = None) -> Counts:
     """All counts of a space."""
     raw, paper, keys = basic(ground, report)
     try:
-        effort = Effort(LARGEST_EXACT, report)
+        effort = Effort(LARGEST_EXACT, report) if keys > LISTABLE else Effort(report=report)
         return Counts(raw, paper, keys, forms(ground, effort=effort), forms(ground, only_taught=True, effort=effort))
     except TooEntangledError:
         from engine.space.estimate import estimate  # numpy, and seconds: needed only here

@@ -24,7 +24,7 @@ from engine.space.space import Ancestor, Space
 from tests.space import oracle
 from tests.space.spaces import phrases, spaces
 
-few = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @given(spaces())
