@@ -1,0 +1,138 @@
+"""Which choices matter: the share of the spread that each explains, and what the best graphs chose.
+
+Graphs are drawn uniformly, so choices are (nearly) independent and the functional analysis of variance needs no model:
+a choice's first-order share is the variance between its values' means. It is corrected for the share that chance
+alone would explain (epsilon squared, Kelley 1935). Errors are replaced by their ranks, since a few broken graphs
+would otherwise be most of the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.analysis.conditions import CONDITIONS, Split, split
+from engine.analysis.sample import Floats, Sample
+
+DRAWS = 200
+"""Bootstrap draws; 95 % limits then rest on 5 draws on either side: enough to see which shares overlap."""
+TOPS = (0.01, 0.05, 0.10)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Part of the variance of the error's rank that a choice explains: 0 for none, 1 for all of it."""
+
+    variable: str
+    """`m[aux]`, or `m[aux] x L[y,1]` for what the pair explains beyond both."""
+    value: float
+    low: float
+    """Percentile bootstrap interval, 95 %."""
+    high: float
+
+
+def importance(sample: Sample, seed: int = 0) -> tuple[Share, ...]:
+    """Shares of every choice that varies and of every pair of choices, the largest first (choices before pairs)."""
+    chosen = (c for c in CONDITIONS.values() if c.name != "pretrained" and _exists(sample, c.name))
+    splits = {c.variable: split(sample, c) for c in chosen}
+    splits = {name: s for name, s in splits.items() if len(s.values) > 1}
+    resamples = _Resamples.of(sample.errors, seed)
+    single = {name: resamples.explained(s.codes) for name, s in splits.items()}
+    pairs = {
+        f"{a} x {b}": resamples.explained(_joint(splits[a], splits[b])) - single[a] - single[b]
+        for a, b in combinations(splits, 2)
+    }
+    return (*_sorted(single), *_sorted(pairs))
+
+
+def _exists(sample: Sample, name: str) -> bool:
+    return name != "aux-aux" or sample.nodes > 2
+
+
+def _sorted(found: dict[str, Floats]) -> list[Share]:
+    shares = [Share(name, float(v[0]), *map(float, np.quantile(v[1:], [0.025, 0.975]))) for name, v in found.items()]
+    return sorted(shares, key=lambda s: -s.value)
+
+
+def _joint(a: Split, b: Split) -> npt.NDArray[np.int64]:
+    _, codes = np.unique(a.codes * len(b.values) + b.codes, return_inverse=True)
+    return codes
+
+
+@dataclass(frozen=True, eq=False)
+class _Resamples:
+    """The sample itself and its bootstrap resamples as weights [1 + DRAWS, n], with all that no grouping changes."""
+
+    weights: Floats
+    weighted: Floats
+    """Weights times ranks."""
+    spread: Floats
+    """Total sum of squares of each resample."""
+    distinct: Floats
+    """Different rows in each: repeating rows would by itself explain more, so chance's share is counted with these."""
+
+    @classmethod
+    def of(cls, errors: Floats, seed: int) -> _Resamples:
+        n = len(errors)
+        ranks = np.argsort(np.argsort(errors, kind="stable"), kind="stable") - (n - 1) / 2
+        drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), DRAWS)
+        weights = np.concatenate([np.ones((1, n)), drawn])
+        weighted = weights * ranks
+        return cls(weights, weighted, weighted @ ranks - weighted.sum(axis=1) ** 2 / n, (weights > 0).sum(axis=1))
+
+    def explained(self, codes: npt.NDArray[np.int64]) -> Floats:
+        """Epsilon squared of a grouping, shape [1 + DRAWS]."""
+        groups = np.eye(int(codes.max()) + 1)[codes]
+        number, sums = self.weights @ groups, self.weighted @ groups
+        between = (sums**2 / np.maximum(number, 1)).sum(axis=1) - sums.sum(axis=1) ** 2 / number.sum(axis=1)
+        free = (number > 0).sum(axis=1) - 1
+        within = (self.spread - between) / np.maximum(self.distinct - free - 1, 1)
+        share: Floats = (between - free * within) / self.spread
+        return share
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """How often the best graphs have a value, against all graphs."""
+
+    variable: str
+    value: str
+    top: float
+    """Share of graphs taken as the best (0.05: the best 5 %)."""
+    n: int
+    """Graphs among them."""
+    share: float
+    """Their share with this value."""
+    low: float
+    """Wilson interval, 95 %."""
+    high: float
+    overall: float
+    """Share of all graphs with this value."""
+
+
+def winners(
+    sample: Sample, splits: Sequence[Split], names: Sequence[str], tops: Sequence[float] = TOPS
+) -> list[Enrichment]:
+    """Share of each value of each split (named `names`) among the best graphs; at least one graph is a top share."""
+    order = np.argsort(sample.errors, kind="stable")
+    found = []
+    for name, parted in zip(names, splits, strict=True):
+        overall = parted.sizes() / len(sample)
+        for top in tops:
+            n = max(1, int(np.ceil(top * len(sample) - 1e-9)))
+            shares = np.bincount(parted.codes[order[:n]], minlength=len(parted.values)) / n
+            for value, share, base in zip(parted.values, shares, overall, strict=True):
+                low, high = wilson(float(share), n)
+                found.append(Enrichment(name, value.label, top, n, float(share), low, high, float(base)))
+    return found
+
+
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's score interval for a share of n."""
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, centre - half), min(1.0, centre + half)
