@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,22 +26,29 @@ from ktgtui.snapshot import EMPTY, Snapshot
 from ktgtui.thinker import Thinker
 
 if TYPE_CHECKING:
+    from engine.space.space import Space
+    from ktgtui.launcher import Launcher
     from ktgtui.questions import Samples
 
 LOOK_EVERY = 1.0
 """Seconds between looks at the disk. A search writes a status about as often, and each look redraws what changed."""
 
+PAGES = {
+    "spaces": "ktgtui.screens.spaces:SpacesPage",
+    "live": "ktgtui.screens.live:LivePage",
+    "analyse": "ktgtui.screens.analyse:AnalysePage",
+    "refine": "ktgtui.screens.refine:RefinePage",
+}
+"""All but the first are imported when they are first opened: the first paint waits for none of them."""
 
-def _live() -> Screen[None]:
-    from ktgtui.screens.live import LivePage
 
-    return LivePage()
+def _page(name: str) -> Any:
+    def made() -> Screen[None]:
+        module, _, kind = PAGES[name].partition(":")
+        page: Screen[None] = getattr(import_module(module), kind)()
+        return page
 
-
-def _analyse() -> Screen[None]:
-    from ktgtui.screens.analyse import AnalysePage
-
-    return AnalysePage()
+    return made
 
 
 class Workbench(App[None]):
@@ -49,13 +57,12 @@ class Workbench(App[None]):
     CSS_PATH = "ktgtui.tcss"
     TITLE = "ktgtui"
     ENABLE_COMMAND_PALETTE = False
-    MODES: ClassVar[dict[str, Any]] = {"spaces": SpacesPage, "live": "live", "analyse": "analyse"}
-    SCREENS: ClassVar[dict[str, Any]] = {"live": _live, "analyse": _analyse}
+    MODES: ClassVar[dict[str, Any]] = {"spaces": SpacesPage, **{name: name for name in PAGES if name != "spaces"}}
+    SCREENS: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES if name != "spaces"}
     DEFAULT_MODE = "spaces"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "switch_mode('spaces')", "spaces", show=False, id="page.spaces"),
-        Binding("2", "switch_mode('live')", "live", show=False, id="page.live"),
-        Binding("3", "switch_mode('analyse')", "analyse", show=False, id="page.analyse"),
+        *(Binding(str(i), f"switch_mode('{name}')", name, show=False, id=f"page.{name}")
+          for i, name in enumerate(PAGES, 1)),
         Binding("q", "quit", "quit", id="quit"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="quit.always"),
     ]
@@ -68,14 +75,15 @@ class Workbench(App[None]):
         self.readonly = readonly
         self.plain = not _speaks_unicode()
         self.last_words = ""
+        self.handed = ""
+        """A constraint on its way to the refine page."""
+        self.commands: list[str] = []
+        """The headless command of everything done here, oldest first."""
+        self._working_on: str | None = None
         for own in (theme.DARK, theme.LIGHT):
             self.register_theme(own)
         self.theme = theme.resolve(look)
-        self._follower = Follower(
-            folder,
-            lambda snapshot: self.post_message(Followed(snapshot)),
-            self._lament,
-        )
+        self._follower = Follower(folder, lambda snapshot: self.post_message(Followed(snapshot)), self._lament)
         self.thinker = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
 
     def _lament(self, trace: str) -> None:
@@ -92,6 +100,12 @@ class Workbench(App[None]):
 
         return Samples()
 
+    @cached_property
+    def launcher(self) -> Launcher:
+        from ktgtui.launcher import Launcher
+
+        return Launcher(self.folder)
+
     @property
     def place(self) -> str:
         """The folder as a person calls it."""
@@ -104,24 +118,88 @@ class Workbench(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
         self.call_after_refresh(self._follower.start)
         self.thinker.start()
-        self.set_interval(LOOK_EVERY, self._follower.ask)
+        self.set_interval(LOOK_EVERY, self._tick)
 
     def on_unmount(self) -> None:
         self._follower.stop()
         self.thinker.stop()
 
+    def _tick(self) -> None:
+        self.look()
+        if "launcher" in self.__dict__:
+            for over in self.launcher.ended():
+                severity = "information" if over.code == 0 else "error"
+                self.notify(over.last or f"exit code {over.code}", title=f"{over.order.run} ended",
+                            severity=severity, markup=False)  # type: ignore[arg-type]
+
+    def look(self) -> None:
+        """Look at the disk as soon as possible."""
+        self._follower.ask()
+
     def choose(self, run: Path) -> None:
         """Make this the run whose trials are shown."""
+        self._working_on = None
         self._follower.want(replace(self._follower.wish, run=run, training=None))
-
-    def refine(self, phrase: str) -> None:
-        """Take a constraint to the refine page."""
-        self.notify(phrase)
 
     def want_curve(self, training: str | None) -> None:
         """Let the next snapshot carry the learning curves of a training."""
         if training != self._follower.wish.training:
             self._follower.want(replace(self._follower.wish, training=training))
+
+    def work_on(self, reference: str) -> None:
+        """Make this the space to refine, and its newest run the chosen one."""
+        name = next((s.name for s in self.snapshot.spaces if s.reference == reference), "")
+        runs = [run for run in self.snapshot.runs if run.space == name and not run.error]
+        if runs:
+            self.choose(max(runs, key=lambda run: run.done).folder)
+        self._working_on = reference
+
+    def refine(self, phrase: str) -> None:
+        """Take a constraint on the chosen run's space to the refine page."""
+        self._working_on = None
+        self.handed = phrase
+        self.switch_mode("refine")
+
+    def subject(self) -> Space | None:
+        """The space to refine: the one that was picked, else the chosen run's. None if there is neither."""
+        if self._working_on is not None:
+            from engine.space.design import load
+
+            return load(self._working_on)
+        return self.snapshot.chosen.space if self.snapshot.chosen else None
+
+    def reference(self, space: Space) -> str:
+        """How the space is named on disk. Raises SpaceError if it is not there (the run came from elsewhere)."""
+        from engine.errors import SpaceError
+        from engine.space.design import load
+
+        for view in self.snapshot.spaces:
+            if view.name == space.name and not view.error and load(view.reference).lineage == space.lineage:
+                return view.reference
+        raise SpaceError(f"{space.name}: its space file is not here", "copy it into the folder's spaces/")
+
+    def on_disk(self, space: Space) -> Space:
+        """The space as its file has it. Raises SpaceError."""
+        from engine.space.design import load
+
+        return load(self.reference(space))
+
+    def refuses(self) -> bool:
+        """Whether nothing may be written or started; then a person is told."""
+        if self.readonly:
+            self.notify("read-only: nothing is written or started", severity="warning")
+        return self.readonly
+
+    def did(self, command: str) -> None:
+        """Remember the headless command that an action stood for, and show it."""
+        self.commands.append(command)
+        self.notify(command, title="the same without the workbench", markup=False)
+
+    def offer_search(self, reference: str) -> None:
+        """Ask how to search a space, with what it will cost, and start it."""
+        from ktgtui.screens.start import search_form
+
+        search_form(self, reference)
 
     def on_followed(self, message: Followed) -> None:
         self.snapshot = message.snapshot
@@ -130,7 +208,7 @@ class Workbench(App[None]):
         message.take()
 
     def on_stumbled(self, message: Stumbled) -> None:
-        self.notify(message.traceback.strip().split("\n")[-1], severity="error")
+        self.notify(message.traceback.strip().split("\n")[-1], severity="error", markup=False)
 
 
 def _speaks_unicode() -> bool:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from engine.analysis import sample as samples
 from engine.analysis.bands import Band, band
 from engine.analysis.conditions import CONDITIONS, Condition, Split, split
-from engine.analysis.edf import Edf
-from engine.analysis.sample import Sample
-from engine.analysis.verdict import Verdict, against_rest
+from engine.analysis.edf import Edf, of_sample
+from engine.analysis.holding import holding
+from engine.analysis.sample import Mask, Sample
+from engine.analysis.verdict import Verdict, against_rest, verdict
+from engine.errors import AnalysisError
+from engine.space.constraints import Phrase
+from engine.space.counting import Counts
+from engine.space.refinement import WhatIf, whatif
+from engine.space.space import Ancestor, Space
 from engine.store.trials import Trial
 from ktgtui.snapshot import RunDetail
 
@@ -59,3 +67,72 @@ def by_condition(known: Samples, run: RunDetail, condition: Condition) -> Answer
 
 def bands(edfs: Sequence[Edf]) -> tuple[Band | None, ...]:
     return tuple(band(edf) if edf.graphs else None for edf in edfs)
+
+
+@dataclass(frozen=True, slots=True)
+class Regret:
+    """What a constraint throws away of the graphs already trained."""
+
+    best: float
+    """Error (%) of the best graph."""
+    best_lost: bool
+    top1: float
+    """Share of the best 1 % (at least one graph) that it drops."""
+    top5: float
+
+
+@dataclass(frozen=True, eq=False)
+class Consequence:
+    """A space with more constraints, before anybody decides on them."""
+
+    phrases: tuple[Phrase, ...]
+    whatif: WhatIf | None
+    """The last phrase on top of the others; None without phrases."""
+    before: Counts
+    after: Counts
+    parent: Edf | None
+    """The trials at hand; None without a run, or where none has a result."""
+    child: Edf | None
+    """Those of them that stay."""
+    regret: Regret | None
+    verdict: Verdict | None
+    """The child's trials against those it drops."""
+
+
+def consequence(known: Samples, run: RunDetail | None, space: Space, texts: Sequence[str]) -> Consequence:
+    """What constraints would do to a space and to the trials at hand. Raises SpaceError pointing into a phrase."""
+    before = space.counts()
+    phrases = tuple(space.parse(text, f"constraint {i}") for i, text in enumerate(texts, 1))
+    sample = _sample(known, run)
+    parent = of_sample(sample, label=space.name) if sample else None
+    if not phrases:
+        return Consequence((), None, before, before, parent, None, None, None)
+    others = replace(space, lineage=(*space.lineage, Ancestor("draft", phrases[:-1])), file=None)
+    found = whatif(others, phrases[-1])
+    after = found.counts()
+    if sample is None:
+        return Consequence(phrases, found, before, after, None, None, None, None)
+    kept = holding(sample, space, phrases)
+    child = of_sample(sample, kept, "with the constraint")
+    dropped = of_sample(sample, ~kept, "those it drops")
+    said = verdict(child, dropped) if min(child.graphs, dropped.graphs) >= 2 else None
+    return Consequence(phrases, found, before, after, parent, child, _regret(sample, kept), said)
+
+
+def _sample(known: Samples, run: RunDetail | None) -> Sample | None:
+    if run is None:
+        return None
+    try:
+        return known.of(run)
+    except AnalysisError:
+        return None
+
+
+def _regret(sample: Sample, kept: Mask) -> Regret:
+    order = np.argsort(sample.errors, kind="stable")
+    lost = ~kept[order]
+
+    def share(part: float) -> float:
+        return float(lost[: max(1, round(part * len(lost)))].mean())
+
+    return Regret(float(sample.errors[order[0]]), bool(lost[0]), share(0.01), share(0.05))

@@ -15,6 +15,7 @@ from engine.space.files import shipped
 from engine.store.reader import RunReader, find_runs
 from engine.store.status import FINISHED, Status
 from engine.store.trials import Curve, State, Training, Trial
+from ktgtui import diary
 from ktgtui.logtail import LogTail
 from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView, Wish
 
@@ -182,10 +183,12 @@ class _Spaces:
         named = shipped()
         known = {path.resolve() for path in named.values()}
         own = [path for path in _json_files(self._folder) if path.resolve() not in known]
-        seen = {path: _stamp(path) for path in (*named.values(), *own)}
+        seen = {path: _stamp(path) for path in (*named.values(), *own, self._folder / diary.CHOICES)}
         if seen != self._seen:
             self._seen = seen
-            self._views = _tree([*((name, name, True) for name in named), *((str(p), p.stem, False) for p in own)])
+            views = _tree([*((name, name, True) for name in named), *((str(p), p.stem, False) for p in own)])
+            reasons = {choice.space: choice.reason for choice in diary.read(self._folder)}
+            self._views = tuple(replace(view, reason=reasons.get(view.name, "")) for view in views)
         return self._views
 
 

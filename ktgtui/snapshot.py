@@ -32,6 +32,8 @@ class SpaceView:
     words: str = ""
     phrases: tuple[str, ...] = ()
     """Constraints this space adds to its parent's."""
+    reason: str = ""
+    """Why these constraints, in the words of the person who chose them."""
     error: str | None = None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
@@ -35,13 +37,21 @@ RUNS = (
     Column("best %", 6, right=True, least=52),
 )
 
-NO_RUNS = "no runs here yet; a search begins one:\n\npython -m engine.search \\\n  digits/X --exhaustive"
+NO_RUNS = """no runs here yet: put the cursor
+on a space and press s, or type
+
+python -m engine.search \\
+  digits/X --exhaustive"""
 
 
 class SpacesPage(Page):
     """Spaces above, runs and their EDF below."""
 
     TITLE = "spaces"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "search", "start a search", id="spaces.search"),
+        Binding("r", "refine", "refine", id="spaces.refine"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +106,32 @@ class SpacesPage(Page):
             note.show([[(space.error, "bad")]])
         else:
             added = ", ".join(space.phrases) or "no constraint"
-            note.show([[(f"{space.name}  ", "accent"), (added, "")], [(space.words, "dim")]])
+            because = f"  because {space.reason}" if space.reason else ""
+            note.show([[(f"{space.name}  ", "accent"), (added, ""), (because, "good")], [(space.words, "dim")]])
+
+    @property
+    def _space(self) -> SpaceView | None:
+        """The space under the cursor, if it can be used."""
+        table: Table[SpaceView] = self.query_one("#spaces", Table)
+        return None if table.current is None or table.current.error else table.current
+
+    def action_search(self) -> None:
+        if self._space and not self.workbench.refuses():
+            self.workbench.offer_search(self._space.reference)
+
+    def action_refine(self) -> None:
+        if self._space:
+            self.workbench.work_on(self._space.reference)
+            self.app.switch_mode("refine")
+
+    @on(Table.Taken, "#runs")
+    def _run_taken(self, event: Table.Taken) -> None:
+        self.workbench.choose(event.row.folder)
+        self.app.switch_mode("live")
+
+    @on(Table.Taken, "#spaces")
+    def _space_taken(self, event: Table.Taken) -> None:
+        self.action_refine()
 
     @on(Table.Moved, "#spaces")
     def _space_moved(self, event: Table.Moved) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.geometry import Size
 from textual.strip import Strip
 
 from ktgtui.widgets.lines import Lines
@@ -15,8 +16,8 @@ Paragraph = Sequence[tuple[str, str]]
 class Note(Lines):
     """Shows paragraphs."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._paragraphs: Sequence[Paragraph] = ()
         self._wrapped: list[list[tuple[str, str]]] = []
 
@@ -27,9 +28,16 @@ class Note(Lines):
     def on_resize(self) -> None:
         self._wrap()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """For `height: auto`: all lines."""
+        return sum(len(wrap(paragraph, max(1, width))) for paragraph in self._paragraphs)
+
     def _wrap(self) -> None:
         width = max(1, self.size.width)
+        before = len(self._wrapped)
         self._wrapped = [line for paragraph in self._paragraphs for line in wrap(paragraph, width)]
+        if len(self._wrapped) != before and self.is_mounted and self.styles.is_auto_height:
+            self.refresh(layout=True)
         if len(self._wrapped) > self.size.height > 0:
             self._wrapped = self._wrapped[: self.size.height]
             self._wrapped[-1] = [*cut(self._wrapped[-1], width - 4), (" ...", "dim")]

@@ -1,0 +1,65 @@
+"""Why a space was narrowed: one line a choice in `spaces/choices.jsonl`, beside the space files it tells of.
+
+The person's choice is the experiment; without a record it is lost. A space file stays what `python -m engine.space
+--refine` writes, so the reason lies apart.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import StoreError
+
+CHOICES = "choices.jsonl"
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One constraint, as it was decided on."""
+
+    space: str
+    """The child's name."""
+    parent: str
+    constraints: tuple[str, ...]
+    reason: str
+    """In the person's words; '' if none was given."""
+    run: str | None = None
+    """Run folder whose trials were looked at."""
+    n: int = 0
+    """Graphs in that EDF."""
+    kept: int = 0
+    """How many of them satisfy the constraints."""
+    time: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    """ISO 8601, UTC."""
+
+
+def write(folder: Path, choice: Choice) -> None:
+    """Append a choice to `folder`/choices.jsonl, on the disk when this returns. Raises StoreError."""
+    path = folder / CHOICES
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(fd, msgspec.json.encode(choice) + b"\n")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def read(folder: Path) -> tuple[Choice, ...]:
+    """All choices, oldest first; lines that cannot be read are passed over."""
+    try:
+        lines = (folder / CHOICES).read_bytes().splitlines()
+    except OSError:
+        return ()
+    found = []
+    for line in lines:
+        try:
+            found.append(msgspec.json.decode(line, type=Choice))
+        except msgspec.MsgspecError:
+            continue
+    return tuple(found)

@@ -1,0 +1,60 @@
+"""What a form means as a command, and what becomes of a search that was started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import SpaceError
+from ktgtui.launcher import Launcher, Order, estimate, read_order, relative
+from ktgtui.shelf import Shelf
+from tests.ktgtui.made import run_folder
+
+FORM = {"strategy": "random 600", "repeats": "1", "seed": "3", "changes": "epochs=5", "run": ""}
+
+
+def test_a_form_is_a_command() -> None:
+    order = read_order("digits/A", "digits-A", FORM)
+    assert order.command() == ("python -m engine.search digits/A --random 600 --repeats 1 --seed 3 "
+                               "--set protocol.epochs=5 --run runs/digits-A-random600")
+    every = read_order("digits/X", "digits-X", {**FORM, "strategy": "exhaustive", "changes": "", "seed": "0"})
+    assert every.command() == "python -m engine.search digits/X --exhaustive --repeats 1 --run runs/digits-X-exhaustive"
+
+
+@pytest.mark.parametrize(("field", "value", "said"), [
+    ("strategy", "asha", "'exhaustive' or 'random N'"),
+    ("strategy", "random 0", "from 1 on"),
+    ("strategy", "random many", "got 'many'"),
+    ("repeats", "-1", "repeats: must be a number from 1 on"),
+    ("seed", "x", "seed"),
+    ("changes", "epochs", "field=value"),
+])
+def test_what_cannot_be_is_said(field: str, value: str, said: str) -> None:
+    with pytest.raises(SpaceError, match=said):
+        read_order("digits/A", "digits-A", {**FORM, field: value})
+
+
+def test_time_is_told_from_a_run_made_here(tmp_path: Path) -> None:
+    """In the made runs a training of 4 epochs takes 0.5 s."""
+    run_folder(tmp_path / "runs" / "r", n=20)
+    known = Shelf(tmp_path).look().chosen
+    assert estimate(Order("digits/A", 100, repeats=2), 39_609, 8, known) == pytest.approx(200.0)
+    assert estimate(Order("digits/X", None), 513, 4, known) == pytest.approx(256.5)
+    assert estimate(Order("digits/X", None), 513, 4, None) is None
+
+
+def test_references_are_told_from_the_folder(tmp_path: Path) -> None:
+    assert relative("digits/A", tmp_path) == "digits/A"
+    assert relative(str(tmp_path / "spaces" / "B2.json"), tmp_path) == "spaces/B2.json"
+
+
+def test_a_search_that_ends_is_told_with_its_last_line(tmp_path: Path) -> None:
+    launcher = Launcher(tmp_path)
+    log = launcher.start(Order("no-such-space", 1, run="runs/gone"))
+    launcher._running[0][1].wait()
+    ended = launcher.ended()
+    assert ended[0].code == 2
+    assert ended[0].last.startswith("error: ")
+    assert log == tmp_path / "runs" / "gone.log"
+    assert launcher.ended() == []

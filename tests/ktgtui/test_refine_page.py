@@ -1,0 +1,146 @@
+"""From a curve to a child space, by keys alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.space.design import load
+from ktgtui import diary
+from ktgtui.app import Workbench
+from ktgtui.screens.analyse import AnalysePage
+from ktgtui.screens.form import Form
+from ktgtui.screens.refine import RefinePage
+from ktgtui.widgets.table import Table
+from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.made import run_folder
+from tests.ktgtui.screens import text
+
+
+async def refining(pilot: Pilot[None], phrase: str) -> None:
+    """The refine page with a phrase typed and answered."""
+    await pilot.press("4")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RefinePage))
+    pilot.app.screen.query_one("#phrase").focus()
+    await pilot.press(*phrase)
+    await until(pilot, lambda: f"{phrase}: " in text(pilot) or "cannot" in text(pilot))
+
+
+async def accept(pilot: Pilot[None], name: str, reason: str) -> None:
+    await pilot.press("ctrl+s")
+    await until(pilot, lambda: isinstance(pilot.app.screen, Form))
+    await pilot.press(*name, "enter", *reason, "enter")
+    await until(pilot, lambda: "search" in text(pilot))
+
+
+async def test_counts_before_and_after_follow_the_keys(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=200)
+    async with opened(tmp_path) as pilot:
+        await refining(pilot, "m[aux] = mlp96")
+        screen = text(pilot)
+        assert "graphs 39,609 -> 9,963" in screen
+        assert "effective 29,432 -> 7,427" in screen
+        assert "raw 78,732 -> 19,683   paper's 39,366 -> 9,842" in screen
+
+
+async def test_the_child_is_shown_from_the_parents_trials(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=300)
+    async with opened(tmp_path) as pilot:
+        await refining(pilot, "m[aux] = mlp96")
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        trials = app.snapshot.chosen.trials  # type: ignore[union-attr]
+        kept = sum(t.error is not None and "2:mlp96 3:mlp96" in t.graph for t in trials)
+        assert f"with the constraint  n = {kept}" in text(pilot)
+        assert "the best graph" in text(pilot)
+
+
+async def test_a_wrong_phrase_points_to_the_place(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=40)
+    async with opened(tmp_path, size=(80, 24)) as pilot:
+        await pilot.press("4")
+        pilot.app.screen.query_one("#phrase").focus()
+        await pilot.press(*"m[aux] = mlp99x")
+        await until(pilot, lambda: "^" in text(pilot).split("raw")[0])
+
+
+async def test_a_contradiction_is_named_and_cannot_be_written(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/B", n=40)
+    async with opened(tmp_path) as pilot:
+        await pilot.press("4")
+        pilot.app.screen.query_one("#phrase").focus()
+        await pilot.press(*"m[aux] = mlp16")
+        await until(pilot, lambda: "empties the space" in text(pilot))
+        assert "'m[aux] = mlp96', 'm[aux] = mlp16' cannot hold together" in text(pilot)
+        await pilot.press("ctrl+s")
+        assert not isinstance(pilot.app.screen, Form)
+
+
+async def test_plot_keyboard_and_command_write_the_same_file(tmp_path: Path, opened: Opened) -> None:
+    written = []
+    for way in ("plot", "typed"):
+        folder = tmp_path / way
+        run_folder(folder / "runs" / "r", "digits/A", n=300)
+        async with opened(folder) as pilot:
+            if way == "plot":
+                await pilot.press("3")
+                await until(pilot, lambda: isinstance(pilot.app.screen, AnalysePage))
+                await pilot.press("a")
+                await until(pilot, lambda: "mlp96 + mlp96" in text(pilot))
+                pilot.app.screen.query_one("#values", Table).seek("mlp96 + mlp96")
+                await pilot.press("enter")
+                await until(pilot, lambda: "narrows" in text(pilot))
+            else:
+                await refining(pilot, "m[aux] = mlp96")
+            await accept(pilot, "B2", "large helpers lead")
+        written.append((folder / "spaces" / "B2.json").read_bytes())
+    out = tmp_path / "command" / "B2.json"
+    out.parent.mkdir()
+    subprocess.run([sys.executable, "-m", "engine.space", "digits/A", "--refine", "m[aux] = mlp96", "--out", str(out)],
+                   check=True, capture_output=True)
+    assert written == [out.read_bytes()] * 2
+    assert load(out).keys == 9_963
+
+
+async def test_the_reason_is_kept_and_shown(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=100)
+    async with opened(tmp_path) as pilot:
+        await refining(pilot, "m[aux] = mlp96")
+        await accept(pilot, "B2", "large helpers lead")
+        (choice,) = diary.read(tmp_path / "spaces")
+        assert (choice.space, choice.parent, choice.constraints, choice.reason, choice.run) == (
+            "B2", "digits/A", ("m[aux] = mlp96",), "large helpers lead", "r")
+        assert 0 < choice.kept < choice.n
+        await pilot.press("escape", "escape", "1")
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        await until(pilot, lambda: any(s.name == "B2" for s in app.snapshot.spaces))
+        assert next(s.reason for s in app.snapshot.spaces if s.name == "B2") == "large helpers lead"
+        assert "--refine 'm[aux] = mlp96'" in app.commands[-1]
+
+
+async def test_two_constraints_make_one_child_and_undo_takes_the_last_back(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=100)
+    async with opened(tmp_path) as pilot:
+        await refining(pilot, "m[aux] = mlp96")
+        await pilot.press("enter")
+        assert "1. m[aux] = mlp96" in text(pilot)
+        await pilot.press(*"L[y,aux] = through")
+        await until(pilot, lambda: "39,609 -> 1,134" in text(pilot))
+        await pilot.press("enter", "ctrl+z")
+        await until(pilot, lambda: "39,609 -> 1,134" in text(pilot))
+        assert "2. " not in text(pilot)
+
+
+async def test_readonly_refuses(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", "digits/A", n=40)
+    async with opened(tmp_path, readonly=True) as pilot:
+        await refining(pilot, "m[aux] = mlp96")
+        await pilot.press("ctrl+s")
+        assert isinstance(pilot.app.screen, RefinePage)
+        await pilot.press("escape", "1", "s")
+        assert not isinstance(pilot.app.screen, Form)
+    assert not (tmp_path / "spaces").exists()
