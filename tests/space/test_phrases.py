@@ -18,7 +18,7 @@ DML = Graph(("resnet32", "wrn28-2", "wrn28-2"), ("through",) * 9)
 
 
 @given(st.integers(2, 5).flatmap(expressions))
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 def test_print_then_parse_is_the_identity(expression: s.Expression) -> None:
     assert parse(str(expression)) == Phrase(expression)
 
