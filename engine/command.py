@@ -1,0 +1,63 @@
+"""What all commands share: one line for an error, exit codes, and what the terminal can show."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from engine.errors import EngineError
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+class Parser(argparse.ArgumentParser):
+    """`python -m MODULE`: the module's docstring as help, and one line on a wrong command line."""
+
+    def __init__(self, module: str, doc: str) -> None:
+        super().__init__(
+            prog=f"python -m {module}", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(BAD_INPUT)
+
+
+def run(command: Callable[[], int]) -> int:
+    """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C becomes 130."""
+    try:
+        code = command()
+        sys.stdout.flush()
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`): not an error, and the interpreter must not complain again while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What stdout can show."""
+
+    width: int
+    colour: bool
+    plain: bool
+    """True if only ASCII can be printed."""
+
+
+def screen() -> Screen:
+    """Width, colour (a terminal, and NO_COLOR unset) and character set of stdout."""
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")
+    return Screen(shutil.get_terminal_size((100, 40)).columns, colour, not encoding.startswith("utf"))

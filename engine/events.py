@@ -1,0 +1,40 @@
+"""What a search tells those who consume it, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.executors.protocol import EpochDone
+from engine.store.trials import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialsDone:
+    """Trials recorded and on the disk."""
+
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a search is."""
+
+    done: int
+    total: int
+    best: Trial | None
+    """The lowest target error so far."""
+    rate: float | None
+    """Trials a second since this process began to train."""
+    eta: float | None
+    """Seconds left at that rate."""
+    pack: EpochDone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing is left to do, or `limit` trials were recorded and the rest waits for another start."""
+
+    complete: bool
+
+
+Event = TrialsDone | Progress | Finished

@@ -1,0 +1,82 @@
+"""Packs in this process, one after the other, on the device Accelerate picks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+
+import torch
+
+from engine.errors import EngineError
+from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
+from engine.space.graph import Graph
+from engine.space.protocol import Protocol
+from engine.store.trials import Curve, Training
+from engine.training.data import Images, Split, split
+from engine.training.device import accelerator
+from engine.training.mode import Mode
+from engine.training.outcome import failed, trainings
+from engine.training.pack import PackShape
+from engine.training.pretraining import bank
+from engine.training.teachers import TeacherBank, TeacherCache
+from engine.training.trainer import DTYPES, PackTrainer, Setting
+
+
+class LocalExecutor:
+    """In-process executor for one device."""
+
+    def __init__(
+        self, protocol: Protocol, part: Images, shape: PackShape, mode: Mode, seed: int, teachers: TeacherCache | None
+    ) -> None:
+        """`part` is the data set's training part; `teachers` None trains pre-trained nodes anew."""
+        torch.set_num_threads(mode.threads)
+        self.shape, self.cache = shape, teachers
+        self.accelerator = accelerator(protocol)
+        device, dtype = self.accelerator.device, DTYPES[protocol.precision]
+        seen = split(part, protocol)
+        here = Split(seen.train.to(device, dtype), seen.validation.to(device, dtype))
+        nobody = TeacherBank.of((), here.train, here.validation)
+        self.setting = Setting(protocol, here, seed, -1, mode, self.accelerator, nobody)
+
+    def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
+        for job in jobs:
+            yield from self._pack(job)
+
+    def _at(self, repeat: int) -> Setting:
+        """The setting of one repeat, with its teachers; kept while packs of that repeat follow each other."""
+        if self.setting.repeat != repeat:
+            setting = replace(self.setting, repeat=repeat)
+            self.setting = replace(setting, teachers=bank(self.shape.teachers, setting, self.cache))
+        return self.setting
+
+    def _pack(self, job: PackJob) -> Iterator[ExecutorEvent]:
+        """Train a pack; if it raises, in halves, until the guilty graph is alone and recorded as failed."""
+        setting = self._at(job.repeat)
+        waiting = [job.graphs]
+        done: list[tuple[Training, Curve | None]] = []
+        while waiting:
+            graphs = waiting.pop(0)
+            try:
+                done += yield from self._train(job.number, graphs, setting)
+            except EngineError:
+                raise
+            except Exception as error:  # noqa: BLE001  a graph that raises is a result, not the search's end
+                if len(graphs) > 1:
+                    waiting[:0] = [graphs[: len(graphs) // 2], graphs[len(graphs) // 2 :]]
+                else:
+                    done.append((failed(Graph.parse(graphs[0]), setting, job.number, error), None))
+        by_graph = {training.graph: (training, curve) for training, curve in done}
+        pairs = [by_graph[text] for text in job.graphs]
+        yield PackDone(job.number, tuple(t for t, _ in pairs), tuple(c for _, c in pairs if c is not None))
+
+    def _train(
+        self, number: int, texts: tuple[str, ...], setting: Setting
+    ) -> Generator[EpochDone, None, list[tuple[Training, Curve]]]:
+        started = time.perf_counter()
+        graphs = [Graph.parse(text) for text in texts]
+        trainer = PackTrainer(graphs, [g.key for g in graphs], self.shape, setting)
+        for report in trainer.run():
+            targets = report.accuracy[: len(graphs), 0]
+            yield EpochDone(number, len(graphs), report.epoch, setting.protocol.epochs, float(targets.max()))
+        return trainings(trainer, number, time.perf_counter() - started, "local")

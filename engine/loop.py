@@ -1,0 +1,206 @@
+"""The search loop: draws become packs, packs become records, as a generator of events.
+
+Both front ends consume it: the command prints the events, a notebook may do as it likes; stop consuming and it stops.
+Whatever an event speaks of is on the disk when the event is seen (DESIGN.md, wall 2).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from engine.events import Event, Finished, Progress, TrialsDone
+from engine.executors.protocol import EpochDone, Executor, PackDone, PackJob
+from engine.space.catalogue import THROUGH
+from engine.space.design import Space
+from engine.space.graph import Effective, Graph
+from engine.store.runs import Run
+from engine.store.status import FINISHED, PackStatus, Status
+from engine.store.trials import State, Training, Trial
+from engine.strategies.protocol import Draw, Strategy
+from engine.training.outcome import training_id
+from engine.training.pack import PackShape, fill
+
+MOST_REFERENCES = 16
+"""Combinations of models for which the all-through graph is trained besides; spaces with more go without."""
+
+STATUS_EVERY = 0.5
+"""Seconds between writes of status.json: often enough to look live, far too seldom to cost anything."""
+
+
+def references(space: Space) -> list[Graph]:
+    """The effective all-through graph (DML, node losses summed) of each combination of models in the space."""
+    combinations = list(product(*space.models))
+    if len(combinations) > MOST_REFERENCES:
+        return []
+    graphs = {dml(models).effective().graph for models in combinations}
+    return sorted(g for g in graphs if g is not None)
+
+
+def dml(models: Sequence[str]) -> Graph:
+    """Deep mutual learning of these models as a transfer graph: every edge through (the paper's "DML" row)."""
+    return Graph(tuple(models), (THROUGH,) * len(models) ** 2)
+
+
+def demand(draws: Iterable[Draw], extra: Iterable[Graph] = ()) -> list[Graph]:
+    """Distinct effective graphs that need training: what the packs' shape is made for."""
+    effective = (draw.graph.effective().graph for draw in draws)
+    return list(dict.fromkeys([g for g in effective if g is not None and g.is_taught] + list(extra)))
+
+
+@dataclass
+class Search:
+    """One search on one run folder, from wherever its records stand."""
+
+    space: Space
+    strategy: Strategy
+    run: Run
+    executor: Executor
+    shape: PackShape
+    limit: int | None = None
+    done: int = 0
+    fresh: int = 0
+    """Trials recorded by this process."""
+    best: Trial | None = None
+    started: float = field(default_factory=time.monotonic)
+    _light: int = 0
+    _waiting: dict[str, list[tuple[Draw, Effective]]] = field(default_factory=lambda: defaultdict(list))
+    _trained: dict[str, Training] = field(default_factory=dict)
+    _written: float = 0.0
+
+    def events(self) -> Iterator[Event]:
+        """Run to the end of the strategy (or the limit), yielding what was recorded."""
+        known = self.run.trials()
+        self._trained = self.run.trainings()
+        for trial in known:
+            self._count(trial)
+        yield self._progress()
+        numbers = {trial.number for trial in known}
+        yield from self._settle([d for d in self.strategy.ask(self.strategy.total) if d.number not in numbers])
+        yield from self._train(self._jobs())
+        complete = self.done >= self.strategy.total
+        self._status(FINISHED if complete else "stopped")
+        yield Finished(complete)
+
+    def _settle(self, draws: Sequence[Draw]) -> Iterator[Event]:
+        """Record what needs no training, or has had it; the rest waits for its pack."""
+        ready = []
+        for draw in draws:
+            effective = draw.graph.effective()
+            if effective.graph is None:
+                ready.append(_light(draw, State.INVALID))
+            elif not effective.graph.is_taught:
+                ready.append(_light(draw, State.UNTAUGHT))
+            else:
+                id = training_id(effective.graph.key, draw.repeat)
+                if id in self._trained:
+                    ready.append(trial_of(draw, effective, self._trained[id]))
+                else:
+                    self._waiting[id].append((draw, effective))
+        if ready:
+            yield from self._record(ready)
+
+    def _jobs(self) -> Iterator[PackJob]:
+        """Packs of what waits, one repeat after the other, references first in line of each repeat."""
+        by_repeat: dict[int, dict[Graph, None]] = defaultdict(dict)
+        repeats = sorted({draws[0][0].repeat for draws in self._waiting.values()})
+        for repeat in repeats:
+            for graph in references(self.space):
+                if training_id(graph.key, repeat) not in self._trained:
+                    by_repeat[repeat][graph] = None
+        for draws in self._waiting.values():
+            draw, effective = draws[0]
+            assert effective.graph is not None
+            by_repeat[draw.repeat][effective.graph] = None
+        number = max((t.pack for t in self._trained.values()), default=-1) + 1
+        for repeat in repeats:
+            graphs = list(by_repeat[repeat])
+            for places in fill(graphs, self.shape):
+                yield PackJob(number, tuple(str(graphs[i]) for i in places), repeat)
+                number += 1
+
+    def _train(self, jobs: Iterable[PackJob]) -> Iterator[Event]:
+        if self.limit is not None and self.fresh >= self.limit:
+            return
+        self.started, self._light = time.monotonic(), self.fresh
+        for event in self.executor.run(jobs):
+            if isinstance(event, EpochDone):
+                yield self._progress(event)
+                continue
+            yield from self._pack_done(event)
+            if self.limit is not None and self.fresh >= self.limit:
+                return
+
+    def _pack_done(self, event: PackDone) -> Iterator[Event]:
+        trials = []
+        for training in event.trainings:
+            self._trained[training.id] = training
+            waiting = self._waiting.pop(training.id, [])
+            trials += [trial_of(draw, effective, training) for draw, effective in waiting]
+        yield from self._record(sorted(trials, key=lambda t: t.number), event)
+
+    def _record(self, trials: Sequence[Trial], pack: PackDone | None = None) -> Iterator[Event]:
+        """The one place that writes results; they are on the disk before anybody hears of them."""
+        self.run.add(trials, pack.trainings if pack else (), pack.curves if pack else ())
+        for trial in trials:
+            self._count(trial)
+            self.strategy.tell(trial)
+        self.fresh += len(trials)
+        if pack:
+            self.run.log("pack", number=pack.pack, graphs=len(pack.trainings), done=self.done)
+        yield TrialsDone(tuple(trials))
+        yield self._progress()
+
+    def _count(self, trial: Trial) -> None:
+        self.done += 1
+        if trial.error is not None and (self.best is None or trial.error < (self.best.error or 0.0)):
+            self.best = trial
+
+    def _progress(self, pack: EpochDone | None = None) -> Progress:
+        part = pack.graphs * pack.epoch / pack.epochs if pack else 0.0
+        seconds = time.monotonic() - self.started
+        trained = self.fresh - self._light + part
+        rate = trained / seconds if trained and seconds > 1 else None
+        left = self.strategy.total - self.done - part
+        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, pack)
+        if time.monotonic() - self._written > STATUS_EVERY:
+            self._status("training", made)
+        return made
+
+    def _status(self, phase: str, progress: Progress | None = None) -> None:
+        self._written = time.monotonic()
+        pack = progress.pack if progress else None
+        packs = []
+        if pack:
+            packs.append(
+                PackStatus(number=pack.pack, graphs=pack.graphs, epoch=pack.epoch, epochs=pack.epochs, worker=pack.worker)
+            )
+        rate, eta = (progress.rate, progress.eta) if progress else (None, None)
+        total = self.strategy.total
+        self.run.write_status(
+            Status(phase=phase, done=self.done, total=total, packs=tuple(packs), rate=rate, eta=eta)
+        )
+
+
+def _light(draw: Draw, state: State) -> Trial:
+    return Trial(number=draw.number, key=draw.graph.key, graph=str(draw.graph), repeat=draw.repeat, state=state)
+
+
+def trial_of(draw: Draw, effective: Effective, training: Training) -> Trial:
+    """The light record of a draw whose effective graph was trained: accuracies by the drawn graph's own nodes."""
+    accuracy: list[float | None] = [None] * draw.graph.nodes
+    for node, value in zip(effective.nodes, training.accuracy, strict=False):
+        accuracy[node - 1] = value
+    return Trial(
+        number=draw.number,
+        key=draw.graph.key,
+        graph=str(draw.graph),
+        repeat=draw.repeat,
+        state=training.state,
+        training=training.id,
+        nodes=effective.nodes,
+        accuracy=tuple(accuracy),
+    )

@@ -1,0 +1,71 @@
+"""The live line of a search on stderr: graphs done, best so far, graphs a second, time left."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bars
+
+from engine.events import Event, Progress
+from engine.store.trials import RunInfo
+
+PLAIN_EVERY = 10.0
+"""Seconds between lines where stderr is no terminal (a log file)."""
+
+
+def duration(seconds: float | None) -> str:
+    """`3 s`, `4 min`, `2 h 05 min`, `3 d 04 h`; `?` for None."""
+    if seconds is None:
+        return "?"
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60:02} h"
+
+
+class Line:
+    """A context manager that shows a search's events."""
+
+    def __init__(self, info: RunInfo) -> None:
+        console = Console(stderr=True)
+        self._live = console.is_terminal
+        self._last = 0.0
+        self._bar = Bars(
+            TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"), console=console,
+            auto_refresh=False, disable=not self._live,
+        )  # fmt: skip
+        self._task = self._bar.add_task(info.name, total=info.total, told="")
+        self._say(f"{info.name}: {info.mode.get('reason') or 'mode of the run folder'}")
+
+    def show(self, event: Event) -> None:
+        """Draw a Progress event; the others change nothing on the line."""
+        if not isinstance(event, Progress):
+            return
+        best = "-" if event.best is None or event.best.error is None else f"{event.best.error:.2f} %"
+        rate = "-" if event.rate is None else f"{event.rate:.1f}"
+        told = f"{event.done:,}/{event.total:,} graphs  best {best}  {rate} graphs/s  {duration(event.eta)} left"
+        if self._live:
+            part = event.pack.graphs * event.pack.epoch / event.pack.epochs if event.pack else 0
+            self._bar.update(self._task, completed=event.done + part, told=told, refresh=True)
+        elif time.monotonic() - self._last > PLAIN_EVERY or event.done == event.total:
+            self._last = time.monotonic()
+            self._say(told)
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()

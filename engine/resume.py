@@ -1,0 +1,45 @@
+"""May this command go on with that run folder? Only if it would give the same records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.errors import StoreError
+from engine.space.design import Space
+from engine.store.trials import RunInfo
+
+
+def differing(info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> list[str]:
+    """What the command asks for that the run folder has otherwise, each as `field: asked / has`.
+
+    `mode` holds only what the command line fixes; anything else is taken from the run.
+    """
+    other = Space.from_resolved(info.space)
+    out = [f"{field}: {_part(space, field)} / {_part(other, field)}" for field in space.differs(other)]
+    for name in strategy.keys() | info.strategy.keys():
+        asked, has = strategy.get(name), info.strategy.get(name)
+        if asked != has:
+            out.append(f"strategy.{name}: {asked} / {has}")
+    if seed != info.seed:
+        out.append(f"seed: {seed} / {info.seed}")
+    out += [f"mode.{n}: {v} / {info.mode.get(n)}" for n, v in mode.items() if info.mode.get(n) != v]
+    return out
+
+
+def check(folder: Path, info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> None:
+    """Raise StoreError naming every differing field."""
+    if found := differing(info, space, strategy, seed, mode):
+        raise StoreError(
+            f"{folder}: holds another search (asked / has): {'; '.join(sorted(found))}", "name another folder with --run"
+        )
+
+
+def _part(space: Space, field: str) -> str:
+    if field.startswith("protocol."):
+        return str(getattr(space.protocol, field.removeprefix("protocol.")))
+    if field == "constraints":
+        return " and ".join(map(str, space.phrases)) or "none"
+    value = getattr(space, field)
+    return str(value) if isinstance(value, int) else f"{space.name}'s"

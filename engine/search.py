@@ -1,0 +1,167 @@
+"""Search a design space: train graphs, keep every result, show the best.
+
+examples:
+  python -m engine.search digits/X --exhaustive
+  python -m engine.search spaces/A.json --random 2500 --data data --seed 1
+  python -m engine.search digits/A --random 600 --set protocol.epochs=20 --run runs/quick
+
+The same command goes on with an unfinished run folder. Exit codes: 0 done, 1 some trials failed, 2 bad input,
+130 interrupted (everything recorded is kept).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.command import Parser, run, screen
+from engine.errors import SpaceError
+from engine.provenance import command
+from engine.space.design import Space, load
+from engine.strategies.fixed import Fixed, exhaustive, listed, random
+
+if TYPE_CHECKING:
+    from engine.report.result import Result
+
+
+def arguments() -> Parser:
+    """The command line."""
+    p = Parser("engine.search", __doc__ or "")
+    p.add_argument("space", help="a space file, or the name of a shipped space such as digits/X")
+    how = p.add_mutually_exclusive_group(required=True)
+    how.add_argument("--exhaustive", action="store_true", help="every graph of the space")
+    how.add_argument("--random", type=int, metavar="N", help="N graphs, uniform up to relabelling, without replacement")
+    how.add_argument("--graphs", type=Path, metavar="FILE", help="the graphs of a text file, one a line")
+    p.add_argument("--repeats", type=int, metavar="R", help="whole passes (default: the protocol's)")
+    p.add_argument("--seed", type=int, default=0, help="search seed: draws, batches and weights derive from it (0)")
+    p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
+    p.add_argument("--limit", type=int, metavar="N", help="record N trials, then leave the rest for another start")
+    p.add_argument("--set", action="append", default=[], metavar="protocol.FIELD=VALUE", help="change the protocol")
+    p.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
+    p.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
+    p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights to share (default: beside the run)")
+    p.add_argument("--pack", type=int, metavar="K", help="graphs trained together (default: measured)")
+    p.add_argument("--threads", type=int, metavar="N", help="threads of this process (default: all cores)")
+    p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
+    p.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+
+    def parsed() -> int:
+        args = arguments().parse_args(argv)
+        args.argv = sys.argv[1:] if argv is None else argv
+        return _search(args)
+
+    return run(parsed)
+
+
+def _search(args: argparse.Namespace) -> int:
+    started = time.monotonic()
+    space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
+    _check_numbers(args)
+    strategy = _strategy(args, space)
+    folder = args.run or Path("runs") / f"{space.slug}-{_name(strategy)}"
+    if (shown := _finished(args, space, strategy, folder)) is not None:
+        print(f"{folder} is finished: nothing is left to do", file=sys.stderr)
+        return _end(args, shown)
+    return _end(args, _train(args, space, strategy, folder, started))
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for name, least in (("repeats", 1), ("seed", 0), ("limit", 1), ("pack", 1), ("threads", 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise SpaceError(f"--{name}: must be at least {least}, got {value}")
+
+
+def _changes(assignments: Sequence[str]) -> dict[str, Any]:
+    """`protocol.epochs=5` to fields; a value is JSON where it can be read as JSON, else text."""
+    fields = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals or not name.startswith("protocol."):
+            raise SpaceError(f"--set {text}: must read protocol.FIELD=VALUE", "for example --set protocol.epochs=5")
+        try:
+            fields[name.removeprefix("protocol.")] = json.loads(value)
+        except json.JSONDecodeError:
+            fields[name.removeprefix("protocol.")] = value
+    return fields
+
+
+def _strategy(args: argparse.Namespace, space: Space) -> Fixed:
+    repeats = args.repeats or space.protocol.repeats
+    if args.exhaustive:
+        return exhaustive(space, repeats)
+    if args.graphs is not None:
+        return listed(args.graphs, space, args.repeats or 1)
+    return random(space, args.random, args.seed, args.repeats or 1)
+
+
+def _name(strategy: Fixed) -> str:
+    settings = strategy.settings()
+    return f"{settings['name']}{settings.get('n', '')}"
+
+
+def _finished(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path) -> Result | None:
+    """The result of a run folder in which nothing is left to do. Raises StoreError if it holds another search."""
+    from engine.resume import check
+    from engine.store.folder import INFO
+    from engine.store.reader import RunReader
+
+    if not (folder / INFO).exists():
+        return None
+    with RunReader(folder) as reader:
+        reader.refresh()
+        check(folder, reader.info, space, strategy.settings(), args.seed, _fixed_mode(args))
+        if len(reader.trials) < strategy.total:
+            return None
+        from engine.report.result import result
+
+        return result(folder, reader.info, reader.trials, reader.trainings)
+
+
+def _train(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path, started: float) -> Result:
+    """Run the search to its end, showing how far it is on stderr."""
+    # Only now is torch loaded: bad input is answered in a fraction of a second. OpenMP's threads spin at barriers; with
+    # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    from engine.report.progress import Line
+    from engine.report.result import result
+    from engine.start import Options, opened
+
+    options = Options(
+        args.seed, args.data, args.download, args.teachers, args.limit, _fixed_mode(args), command("engine.search", args.argv)
+    )
+    with opened(space, strategy, folder, options) as search, Line(search.run.info) as line:
+        for event in search.events():
+            line.show(event)
+        return result(folder, search.run.info, search.run.trials(), search.run.trainings(), time.monotonic() - started)
+
+
+def _fixed_mode(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line fixes of the mode; the rest is measured, or taken from the run."""
+    return {n: getattr(args, n) for n in ("pack", "threads", "compile") if getattr(args, n) is not None}
+
+
+def _end(args: argparse.Namespace, shown: Result) -> int:
+    from engine.report.result import text
+
+    if args.json:
+        print(json.dumps(shown.plain()))
+    else:
+        seen = screen()
+        print(text(shown, seen.width, colour=seen.colour, plain=seen.plain))
+    return 1 if shown.outcomes["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

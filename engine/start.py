@@ -1,0 +1,92 @@
+"""Set a search up: data, device, mode and run folder, so that its events can be consumed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine import provenance
+from engine.errors import StoreError
+from engine.executors.local import LocalExecutor
+from engine.loop import Search, demand, references
+from engine.resume import check
+from engine.space.design import Space
+from engine.store.folder import INFO
+from engine.store.runs import Run
+from engine.store.trials import RunInfo
+from engine.strategies.protocol import Strategy
+from engine.training.calibrate import choose
+from engine.training.data import Images, training_part
+from engine.training.mode import Mode
+from engine.training.pack import PackShape
+from engine.training.teachers import TeacherCache
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a search is carried out; nothing here changes which graphs are drawn."""
+
+    seed: int = 0
+    data: Path = Path("data")
+    """Where data sets lie."""
+    download: bool = False
+    teachers: Path | None = None
+    """Folder of pre-trained weights; None: `.teachers` beside the run folder."""
+    limit: int | None = None
+    """Trials to record before stopping."""
+    mode: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `Mode` that the user fixes; the others are measured."""
+    command: str = ""
+    """The command line, for the record."""
+
+
+@contextmanager
+def opened(space: Space, strategy: Strategy, folder: Path, options: Options) -> Iterator[Search]:
+    """A search on a new or an unfinished run folder, locked while the block runs.
+
+    Raises DataError, StoreError or SpaceError before anything is written.
+    """
+    images = training_part(space.protocol.data, options.data, options.download)
+    resumed = (folder / INFO).exists()
+    run = Run.open(folder) if resumed else _create(space, strategy, folder, options, images)
+    with run:
+        check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
+        mode, shape = _frozen(folder, run.info)
+        cache = TeacherCache(options.teachers or folder.parent / ".teachers")
+        executor = LocalExecutor(space.protocol, images, shape, mode, options.seed, cache)
+        run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
+        yield Search(space, strategy, run, executor, shape, options.limit)
+
+
+def _create(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> Run:
+    graphs = demand(strategy.preview(), references(space))
+    mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode)
+    info = RunInfo(
+        name=folder.name,
+        space=space.resolved(),
+        strategy=strategy.settings(),
+        seed=options.seed,
+        repeats=strategy.settings().get("repeats", 1),
+        mode=msgspec.to_builtins(msgspec.structs.replace(mode, shape=shape.plain())),
+        versions=provenance.versions(),
+        host=provenance.host(),
+        command=options.command,
+        commit=provenance.commit(),
+        created=provenance.now(),
+        total=strategy.total,
+    )
+    return Run.create(folder, info)
+
+
+def _frozen(folder: Path, info: RunInfo) -> tuple[Mode, PackShape]:
+    try:
+        mode = msgspec.convert(info.mode, Mode)
+        return mode, PackShape.of(mode.shape or {})
+    except (msgspec.ValidationError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder}/{INFO}: mode: {error}", "restore run.json from a copy") from None

@@ -1,0 +1,84 @@
+"""Strategies whose draws do not depend on results: the whole space, a uniform sample of it, or a list."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from engine.errors import SpaceError
+from engine.space.catalogue import is_gate, is_model
+from engine.space.design import Space
+from engine.space.graph import Graph
+from engine.store.trials import Trial
+from engine.strategies.protocol import Draw
+
+
+class Fixed:
+    """Draws known beforehand: `repeats` whole passes over the same graphs, one after the other."""
+
+    def __init__(self, graphs: Sequence[Graph], repeats: int, settings: dict[str, Any]) -> None:
+        if repeats < 1:
+            raise SpaceError(f"--repeats: must be at least 1, got {repeats}")
+        self.graphs, self.repeats = graphs, repeats
+        self.total = len(graphs) * repeats
+        self._settings = settings | {"repeats": repeats}
+        self._draws = self.preview()
+
+    def preview(self) -> Iterator[Draw]:
+        for repeat in range(self.repeats):
+            for place, graph in enumerate(self.graphs):
+                yield Draw(repeat * len(self.graphs) + place, graph, repeat)
+
+    def settings(self) -> dict[str, Any]:
+        return self._settings
+
+    def ask(self, most: int) -> list[Draw]:
+        return list(islice(self._draws, most))
+
+    def tell(self, trial: Trial) -> None:
+        """Nothing is learned: the draws are fixed."""
+
+
+def exhaustive(space: Space, repeats: int = 1) -> Fixed:
+    """Every graph of the space, in canonical order (paper section 3.2, step 4)."""
+    return Fixed(list(space.enumerate()), repeats, {"name": "exhaustive"})
+
+
+def random(space: Space, n: int, seed: int, repeats: int = 1) -> Fixed:
+    """`n` different graphs, uniform up to relabelling (paper section 3.2, step 1); all of a smaller space."""
+    if n < 1:
+        raise SpaceError(f"--random: must be at least 1 graph, got {n}")
+    return Fixed(space.sample(n, seed), repeats, {"name": "random", "n": n})
+
+
+def listed(path: Path, space: Space, repeats: int = 1) -> Fixed:
+    """The graphs of a text file, one a line in their text form; empty lines and lines from `#` are passed over."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{path}: cannot be read ({error})", "name a UTF-8 text file with a graph a line") from None
+    graphs: dict[Graph, None] = {}
+    for number, line in enumerate(lines, 1):
+        if text := line.partition("#")[0].strip():
+            graphs[_graph(text, f"{path}, line {number}", space)] = None
+    if not graphs:
+        raise SpaceError(f"{path}: holds no graph", "write one a line, such as '1:mlp16 2:mlp96 | y>1 through, 2>1 linear'")
+    digest = hashlib.blake2b("\n".join(map(str, graphs)).encode(), digest_size=8).hexdigest()
+    return Fixed(list(graphs), repeats, {"name": "graphs", "digest": digest})
+
+
+def _graph(text: str, where: str, space: Space) -> Graph:
+    try:
+        graph = Graph.parse(text)
+    except SpaceError as error:
+        raise SpaceError(f"{where}: {error.message}", error.hint) from None
+    for kind, known, names in (("model", is_model, graph.models), ("gate", is_gate, graph.gates)):
+        for name in names:
+            if not known(name):
+                raise SpaceError(f"{where}: unknown {kind} {name!r}")
+    if graph.nodes > space.nodes:
+        raise SpaceError(f"{where}: {graph.nodes} nodes, but the space has {space.nodes}")
+    return graph.canonical()

@@ -1,0 +1,177 @@
+"""Where everything is in a pack: which network of which fleet is which node of which graph.
+
+Arithmetic on indices only; nothing is trained here. A pack's shape is fixed beforehand and unfilled places hold spare
+networks: equal shapes keep compiled code valid and make a graph's last bits independent of the pack it rides in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.space.catalogue import CUTOFF, is_open
+from engine.space.graph import LABEL, Edge, Graph, edges
+
+
+@dataclass(frozen=True, slots=True)
+class PackShape:
+    """What every pack of a search is filled up to."""
+
+    graphs: int
+    nodes: int
+    slots: dict[str, int]
+    """Trainable networks a model."""
+    gates: tuple[str, ...] = (CUTOFF,)
+    """Gates the search uses: one list for all packs, so that a pack's arithmetic does not depend on who rides in it."""
+    teachers: tuple[tuple[str, int], ...] = ()
+    """(model, node) of each pre-trained network the search needs, in the order of their logits."""
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON data; `of` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> PackShape:
+        """Raises KeyError or TypeError for data that are no shape."""
+        teachers = tuple((str(m), int(n)) for m, n in data["teachers"])
+        return cls(int(data["graphs"]), int(data["nodes"]), dict(data["slots"]), tuple(data["gates"]), teachers)
+
+    def fits(self, used: Counter[str], count: int, graph: Graph) -> bool:
+        """Is there room for `graph` beside `count` graphs whose networks are counted in `used`?"""
+        need = trainable(graph)
+        return count < self.graphs and all(used[m] + n <= self.slots.get(m, 0) for m, n in need.items())
+
+
+def trainable(graph: Graph) -> Counter[str]:
+    """Networks of each model that an effective graph trains."""
+    return Counter(m for i, m in enumerate(graph.models, 1) if not graph.is_pretrained(i))
+
+
+def pretrained(graph: Graph) -> tuple[int, ...]:
+    """Nodes of an effective graph that are pre-trained and frozen."""
+    return tuple(n for n in range(1, graph.nodes + 1) if graph.is_pretrained(n))
+
+
+def shape_for(graphs: Sequence[Graph], most: int, nodes: int) -> PackShape:
+    """The shape of packs of at most `most` graphs for these effective graphs.
+
+    Slots are the average demand of a pack plus a tenth, and never less than one graph alone needs: a graph with dead or
+    frozen nodes needs fewer networks, and paying for the worst case would waste a fifth of space A's work.
+    """
+    size = max(1, min(most, len(graphs)))
+    total: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for graph in graphs:
+        need = trainable(graph)
+        total.update(need)
+        alone |= need
+    packs = max(1, -(-len(graphs) // size))
+    slots = {}
+    for model in sorted(alone):
+        even = -(-total[model] // packs)
+        slots[model] = max(alone[model], even if packs == 1 else min(size * alone[model], even + even // 10))
+    teachers = sorted({(g.models[n - 1], n) for g in graphs for n in pretrained(g)})
+    gates = sorted({g for graph in graphs for g in graph.gates if is_open(g)} | {CUTOFF})
+    return PackShape(size, nodes, slots, tuple(gates), tuple(teachers))
+
+
+def fill(graphs: Sequence[Graph], shape: PackShape) -> list[list[int]]:
+    """Divide graphs into packs of the shape, first come first in: each pack as places in `graphs`."""
+    waiting = list(range(len(graphs)))
+    packs = []
+    while waiting:
+        used: Counter[str] = Counter()
+        taken: list[int] = []
+        left: list[int] = []
+        for place in waiting:
+            if shape.fits(used, len(taken), graphs[place]):
+                taken.append(place)
+                used.update(trainable(graphs[place]))
+            else:
+                left.append(place)
+        assert taken, "a graph larger than the pack's shape"
+        packs.append(taken)
+        waiting = left
+    return packs
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a trained node lives: network `row` of the fleet of `model`; `graph` None for a spare network."""
+
+    model: str
+    row: int
+    graph: int | None = None
+    node: int = 0
+
+
+@dataclass(slots=True)
+class Plan:
+    """A pack's indices. Rows of logits: the fleets in the order of `shape.slots`, then the teachers."""
+
+    graphs: list[Graph]
+    shape: PackShape
+    places: list[Place] = field(default_factory=list)
+    rows: Tensor = field(default_factory=lambda: torch.empty(0))
+    """`[graph, node]`: the row of logits of each node."""
+    gates: Tensor = field(default_factory=lambda: torch.empty(0))
+    """`[graph, target, source]`: place of each edge's gate in `shape.gates`; cutoff where there is nothing to train."""
+    join: Tensor = field(default_factory=lambda: torch.empty(0))
+    """`[graph, target, source]`: 1 / number of open node edges into the target for node edges, 1 for label edges."""
+    used_teachers: tuple[int, ...] = ()
+    """Places in `shape.teachers` that this pack's graphs need."""
+
+
+def plan(graphs: Iterable[Graph], shape: PackShape) -> Plan:
+    """Lay effective graphs out in a pack of that shape."""
+    made = Plan(list(graphs), shape)
+    first, start = {}, 0
+    for model, size in shape.slots.items():
+        first[model] = start
+        start += size
+    next_row: Counter[str] = Counter()
+    teacher_row = {who: start + i for i, who in enumerate(shape.teachers)}
+    rows = torch.zeros(shape.graphs, shape.nodes, dtype=torch.int64)
+    used: set[int] = set()
+    for k, graph in enumerate(made.graphs):
+        for node, model in enumerate(graph.models, 1):
+            if graph.is_pretrained(node):
+                rows[k, node - 1] = teacher_row[model, node]
+                used.add(shape.teachers.index((model, node)))
+            else:
+                made.places.append(Place(model, next_row[model], k, node))
+                rows[k, node - 1] = first[model] + next_row[model]
+                next_row[model] += 1
+        # An absent node shows its own graph's target: a diverged neighbour's NaN must not come in by the back door.
+        rows[k, graph.nodes :] = rows[k, 0]
+    for model, size in shape.slots.items():
+        made.places.extend(Place(model, row) for row in range(next_row[model], size))
+    made.rows = rows
+    made.used_teachers = tuple(sorted(used))
+    _lay_gates(made)
+    return made
+
+
+def _lay_gates(made: Plan) -> None:
+    names = made.shape.gates
+    size = (made.shape.graphs, made.shape.nodes, made.shape.nodes + 1)
+    gates = torch.full(size, names.index(CUTOFF), dtype=torch.int64)
+    join = torch.ones(size, dtype=torch.float64)
+    for k, graph in enumerate(made.graphs):
+        for (source, target), gate in graph.items():
+            if is_open(gate):
+                gates[k, target - 1, source] = names.index(gate)
+        for target in range(1, graph.nodes + 1):
+            teaching = sum(s != LABEL for s in graph.open_into(target))
+            join[k, target - 1, 1:] = 1 / max(1, teaching)
+    made.gates, made.join = gates, join
+
+
+def open_edges(graph: Graph) -> tuple[Edge, ...]:
+    """Edges that carry a loss."""
+    return tuple(e for e, g in zip(edges(graph.nodes), graph.gates, strict=True) if is_open(g))

@@ -1,0 +1,192 @@
+"""The pack trainer: K graphs trained together as one module, one loss, one backward, one optimiser step.
+
+A single graph is a pack of one; there is no other training path (DESIGN.md, wall 3). Metrics accumulate on the device
+and are read once an epoch, in `PackTrainer._read`: the only place that waits for the device while training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from engine.space.graph import Graph
+from engine.space.protocol import Protocol
+from engine.training.batches import Batch, Batches
+from engine.training.data import Images, Split
+from engine.training.fleet import Fleet
+from engine.training.gates import GateTable
+from engine.training.losses import PackLoss, pack_loss
+from engine.training.mode import Mode
+from engine.training.models.registry import build
+from engine.training.optimisers import optimiser, schedule
+from engine.training.pack import PackShape, Plan, plan
+from engine.training.seeds import seeded
+from engine.training.teachers import TeacherBank
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
+"""Type of parameters and data; bfloat16 is autocast over float32 parameters."""
+
+EVALUATION_BATCH = 1024
+"""Validation images a forward pass: larger ones gain nothing on a CPU and cost memory times the pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all packs of one repeat share."""
+
+    protocol: Protocol
+    split: Split
+    seed: int
+    repeat: int
+    mode: Mode
+    accelerator: Accelerator
+    teachers: TeacherBank
+
+
+class PackModule(nn.Module):
+    """All fleets of a pack: one mini-batch in, the pack's losses out."""
+
+    def __init__(self, fleets: dict[str, Fleet], laid: Plan, protocol: Protocol, gates: GateTable) -> None:
+        super().__init__()
+        self.fleets = nn.ModuleList(fleets.values())
+        self.register_buffer("rows", laid.rows.flatten(), persistent=False)
+        self.size = laid.rows.shape
+        self.masks = gates.masks
+        self.temperature, self.smoothing = protocol.temperature, protocol.label_smoothing
+
+    def logits(self, images: Tensor, taught: Tensor) -> Tensor:
+        """`[graph, node, batch, class]`; `taught` are the teachers' logits `[teacher, batch, class]`."""
+        rows = torch.cat([*(fleet(images) for fleet in self.fleets), taught])
+        return rows.index_select(0, self.get_buffer("rows")).unflatten(0, self.size)
+
+    def forward(self, images: Tensor, labels: Tensor, taught: Tensor, weights: Tensor) -> PackLoss:
+        logits = self.logits(images, taught).to(weights.dtype)
+        return pack_loss(
+            logits, labels, weights, self.masks, temperature=self.temperature, smoothing=self.smoothing
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EpochReport:
+    """What one epoch left to read, on the host; K graphs, N nodes."""
+
+    epoch: int
+    """1-based."""
+    accuracy: Tensor
+    """`[graph, node]`, validation accuracy in %."""
+    losses: Tensor
+    """`[graph, node]`, mean gated training loss of each node."""
+    edges: Tensor
+    """`[graph, target, source]`, mean training loss of each edge before its gate and mask."""
+
+
+@dataclass
+class Progress:
+    """Sums over one epoch, on the device."""
+
+    edges: Tensor
+    nodes: Tensor
+    steps: int = 0
+
+    def add(self, loss: PackLoss) -> None:
+        self.edges += loss.edges
+        self.nodes += loss.nodes
+        self.steps += 1
+
+
+@dataclass
+class PackTrainer:
+    """Trains one pack of effective graphs; `names[i]` is what graph i's initial weights depend on (its effective key)."""
+
+    graphs: Sequence[Graph]
+    names: Sequence[str]
+    shape: PackShape
+    setting: Setting
+    reports: list[EpochReport] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        s, p = self.setting, self.setting.protocol
+        self.dtype = DTYPES[p.precision]
+        self.plan = plan(self.graphs, self.shape)
+        self.batches = Batches(s.split.train, p, s.seed, s.repeat)
+        steps = p.epochs * p.steps_an_epoch()
+        like = torch.empty(0, dtype=self.dtype, device=s.accelerator.device)
+        self.gates = GateTable(
+            self.shape.gates, self.plan.gates, steps, like, self.plan.join if p.join == "mean" else None
+        )
+        module = PackModule(self._fleets(), self.plan, p, self.gates).to(s.accelerator.device)
+        chosen = optimiser(module.parameters(), p)
+        self.module, self.optimiser, self.schedule = s.accelerator.prepare(module, chosen, schedule(chosen, p))
+        # Compiled code is one function for all packs: their shapes are equal, so only the first pack compiles.
+        self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile else self.module
+
+    def _fleets(self) -> dict[str, Fleet]:
+        fleets: dict[str, list[nn.Module]] = {model: [] for model in self.shape.slots}
+        for place in self.plan.places:
+            with seeded(*self._origin(place.model, place.node, place.graph)):
+                network = build(place.model, self.setting.split.train.shape, self.setting.split.train.classes)
+            fleets[place.model].append(network.to(self.dtype))
+        layouts = self.setting.mode.layouts
+        return {m: Fleet(networks, layouts.get(m, "stacked")) for m, networks in fleets.items() if networks}
+
+    def _origin(self, model: str, node: int, graph: int | None) -> tuple[str | int, ...]:
+        s = self.setting
+        if graph is None:
+            return ("spare", model)
+        if s.protocol.initialisation == "shared":
+            return ("weights", s.seed, s.repeat, node, model)
+        return ("weights", s.seed, s.repeat, self.names[graph], node)
+
+    def run(self) -> Iterator[EpochReport]:
+        """Train to the protocol's last epoch, one report an epoch; closing the generator stops the training."""
+        for epoch in range(len(self.reports), self.setting.protocol.epochs):
+            self.reports.append(self._epoch(epoch))
+            yield self.reports[-1]
+
+    def _epoch(self, epoch: int) -> EpochReport:
+        self.module.train()
+        size = (self.shape.graphs, self.shape.nodes)
+        zeros = torch.zeros(*size, self.shape.nodes + 1, dtype=self.dtype, device=self.setting.accelerator.device)
+        progress = Progress(zeros, torch.zeros_like(zeros[..., 0]))
+        first = epoch * self.setting.protocol.steps_an_epoch()
+        for step, batch in enumerate(self.batches.epoch(epoch), first + 1):
+            progress.add(self.step(batch, step))
+        self.schedule.step()
+        return self._read(epoch, progress, self.evaluate(self.setting.split.validation))
+
+    def loss(self, batch: Batch, step: int) -> PackLoss:
+        """The pack's losses on a mini-batch at iteration `step` (1-based)."""
+        taught = self.setting.teachers.on_batch(batch, self.plan.used_teachers, self.batches.augments)
+        found: PackLoss = self.step_loss(batch.images, batch.labels, taught, self.gates.at(step))
+        return found
+
+    def step(self, batch: Batch, step: int) -> PackLoss:
+        """One optimiser step of all networks."""
+        loss = self.loss(batch, step)
+        self.setting.accelerator.backward(loss.total)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        return loss
+
+    @torch.no_grad()
+    def evaluate(self, images: Images) -> Tensor:
+        """Right answers `[graph, node]` on validation images, in eval mode, on the device."""
+        self.module.eval()
+        inner = self.setting.accelerator.unwrap_model(self.module)
+        right = torch.zeros(self.shape.graphs, self.shape.nodes, dtype=torch.int64, device=images.labels.device)
+        for start in range(0, len(images.labels), EVALUATION_BATCH):
+            part = slice(start, start + EVALUATION_BATCH)
+            logits = inner.logits(images.images[part], self.setting.teachers.on_validation(part))
+            right += (logits.argmax(-1) == images.labels[part]).sum(-1)
+        return right
+
+    def _read(self, epoch: int, progress: Progress, right: Tensor) -> EpochReport:
+        total = len(self.setting.split.validation.labels)
+        steps = progress.steps
+        return EpochReport(
+            epoch + 1, right.cpu() * (100.0 / total), progress.nodes.cpu() / steps, progress.edges.cpu() / steps
+        )

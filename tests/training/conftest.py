@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from engine.space.graph import Graph
+from engine.space.protocol import Protocol, resolve
+from engine.training.data import Images, Split
+from engine.training.mode import Mode
+from engine.training.pack import shape_for
+from engine.training.pretraining import bank
+from engine.training.teachers import TeacherBank
+from engine.training.trainer import DTYPES, PackTrainer, Setting
+
+SMALL = {"data": "digits", "train": 40, "validation": 20, "epochs": 4, "batch": 8, "precision": "float64"}
+
+
+def images(count: int, shape: tuple[int, int, int], seed: int, dtype: torch.dtype) -> Images:
+    draw = torch.Generator().manual_seed(seed)
+    pictures = torch.rand(count, *shape, generator=draw, dtype=torch.float64)
+    return Images(pictures.to(dtype), torch.randint(0, 10, (count,), generator=draw), 10)
+
+
+@pytest.fixture(scope="session")
+def accelerator() -> Accelerator:
+    return Accelerator(cpu=True, step_scheduler_with_optimizer=False)
+
+
+Prepare = Callable[..., PackTrainer]
+
+
+@pytest.fixture
+def prepare(accelerator: Accelerator) -> Prepare:
+    """A pack trainer on random images: 5 steps an epoch of 8 images, float64, unless fields say otherwise."""
+
+    def make(
+        graphs: Sequence[Graph], shape: tuple[int, int, int] = (1, 6, 6), most: int | None = None, *,
+        pack_shape=None, seed: int = 0, repeat: int = 0, names=None, **fields,
+    ) -> PackTrainer:  # fmt: skip
+        mode_fields = {k: fields.pop(k) for k in ("layouts", "compile") if k in fields}
+        protocol: Protocol = resolve({**SMALL, **fields})
+        dtype = DTYPES[protocol.precision]
+        split = Split(images(protocol.train, shape, 1, dtype), images(protocol.validation, shape, 2, dtype))
+        mode = Mode(pack=most or len(graphs), **mode_fields)
+        none = TeacherBank.of((), split.train, split.validation)
+        setting = Setting(protocol, split, seed, repeat, mode, accelerator, none)
+        laid = pack_shape or shape_for(graphs, most or len(graphs), max(g.nodes for g in graphs))
+        setting = replace(setting, teachers=bank(laid.teachers, setting, None))
+        return PackTrainer(graphs, names or [g.key for g in graphs], laid, setting)
+
+    return make
