@@ -24,7 +24,11 @@ Ranks = npt.NDArray[np.intp]
 """Place of each row from the best error on, shape [n]."""
 
 LEAST = 10
-"""Graphs a child needs to be ranked; below, its interval says more about the method than about the space."""
+"""Graphs, and trainings behind them, that either side needs to be ranked.
+
+Below, an interval says more about the method than about the space: the 45 graphs of a sample of 600 whose auxiliary
+nodes cannot reach the target are one training, and its luck would be the luck of all of them.
+"""
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -83,7 +87,7 @@ class Advised:
 
     ranked: tuple[Advice, ...]
     too_few: tuple[Candidate, ...]
-    """Candidates that keep or drop fewer than 10 graphs."""
+    """Candidates with fewer than 10 graphs or trainings on one side."""
     parent: Edf
     coverage: float
     looked: int
@@ -98,7 +102,7 @@ class Advised:
 def advise(sample: Sample, coverage: float = 0.95, seed: int = 0) -> Advised:
     """Rank the constraints of the five conditions. Raises AnalysisError if none has 10 graphs on either side."""
     every = candidates(sample)
-    large = [c for c in every if LEAST <= c.n <= len(sample) - LEAST]
+    large = [c for c in every if enough(sample, c)]
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few for advice",
                             f"a constraint is judged from {LEAST} graphs on either side")
@@ -110,8 +114,14 @@ def advise(sample: Sample, coverage: float = 0.95, seed: int = 0) -> Advised:
     order = np.argsort(np.argsort(sample.errors, kind="stable"), kind="stable")
     advice = [_judge(sample, c, found, i, reversals[i], order) for i, c in enumerate(large)]
     ranked = tuple(sorted(advice, key=lambda a: -a.lift.low))
-    too_few = tuple(c for c in every if not LEAST <= c.n <= len(sample) - LEAST)
+    too_few = tuple(c for c in every if c not in large)
     return Advised(ranked, too_few, of_sample(sample), coverage, looked, found.critical)
+
+
+def enough(sample: Sample, candidate: Candidate, least: int = LEAST) -> bool:
+    """Whether a constraint keeps and drops graphs of at least `least` different trainings."""
+    sides = (sample.trainings[candidate.mask], sample.trainings[~candidate.mask])
+    return all(len(np.unique(side)) >= least for side in sides)
 
 
 def _judge(

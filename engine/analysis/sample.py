@@ -91,6 +91,8 @@ class Sample:
     """Index into `gate_names`, shape [n, N*N]."""
     repeats: npt.NDArray[np.int64]
     """Which whole pass, shape [n]."""
+    trainings: npt.NDArray[np.int64]
+    """Number of the training behind each row, shape [n]: equal for graphs that share one."""
     inherited: Mask
     """Rows taken from a parent's run, shape [n]."""
     model_names: tuple[str, ...]
@@ -136,7 +138,7 @@ class Sample:
         return replace(
             self, name=name or self.name, trials=tuple(self.trials[i] for i in rows), errors=self.errors[rows],
             models=self.models[rows], gates=self.gates[rows], repeats=self.repeats[rows],
-            inherited=self.inherited[rows],
+            trainings=self.trainings[rows], inherited=self.inherited[rows],
         )
 
     def over_repeats(self) -> Sample:
@@ -206,6 +208,7 @@ def sample(trials: Iterable[Trial], protocol: Protocol, *, name: str, population
         models=np.array([m for m, _ in rows], dtype=np.int16),
         gates=np.array([g for _, g in rows], dtype=np.int16),
         repeats=np.array([t.repeat for t in kept], dtype=np.int64),
+        trainings=np.unique([t.training or f"{t.key}.{t.repeat}" for t in kept], return_inverse=True)[1],
         inherited=np.array([t.inherited is not None for t in kept], dtype=bool),
         model_names=tuple(reader.models), gate_names=tuple(reader.gates),
         left_out=left_out, drawn=len(every), population=population,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.analysis.advice import LEAST
+from engine.analysis.advice import LEAST, enough
 from engine.analysis.candidates import candidates
 from engine.analysis.lift import lifts, looks, moments, scores
 from engine.analysis.sample import Floats, Sample
@@ -35,8 +35,8 @@ class Stability:
 
 
 def stability(sample: Sample, seed: int = 0) -> Stability:
-    """Rank the candidates in random halves. Raises AnalysisError if no candidate keeps and drops 20 graphs."""
-    large = [c for c in candidates(sample) if 2 * LEAST <= c.n <= len(sample) - 2 * LEAST]
+    """Rank the candidates in random halves. Raises AnalysisError unless some candidate has 20 trainings on either side."""
+    large = [c for c in candidates(sample) if enough(sample, c, 2 * LEAST)]
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few to halve", "let the search go on")
     score = scores(sample.errors)

@@ -102,7 +102,7 @@ def against_rest(split: Split, coverage: float = 0.95) -> tuple[Verdict | None, 
 
 
 def _against(split: Split, mask: Mask, label: str, coverage: float) -> Verdict | None:
-    inside, outside = of_sample(split.sample, mask, label), of_sample(split.sample, ~mask, "the others")
+    inside, outside = of_sample(split.sample, mask, label), of_sample(split.sample, ~mask, "the rest")
     return verdict(inside, outside, coverage) if min(inside.graphs, outside.graphs) >= 2 else None
 
 

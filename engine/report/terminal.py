@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.analysis.bands import Band
 from engine.analysis.edf import Edf, quantile
 from engine.analysis.sample import Floats
 from engine.report import canvas
@@ -32,15 +33,18 @@ class Mark:
 
 
 def edf_plot(
-    edfs: Sequence[Edf], width: int, height: int, *, colour: bool, marks: Sequence[Mark] = (), plain: bool = False
+    edfs: Sequence[Edf], width: int, height: int, *, colour: bool, marks: Sequence[Mark] = (), plain: bool = False,
+    bands: Sequence[Band] = (),
 ) -> str:
     """Curves, axes and a legend with every n, in `height` lines of `width` characters (a few more if they must).
 
-    `plain` uses ASCII only. Each curve is thinned to what its pixel columns can show: the exact F at each column.
+    `plain` uses ASCII only; `bands` are drawn as two thin lines each and named. Each curve is thinned to what its pixel
+    columns can show: the exact F at each column.
     """
     full = [(i, e) for i, e in enumerate(edfs) if e.n]
     legend = [_entry(i, e, len(edfs), colour) for i, e in enumerate(edfs)]
     legend += [f"  | {m.label}  {m.error:.2f} %" for m in marks]
+    legend += [f"  . {b.words()}" for b in bands]
     if not full:
         return "\n".join(["no graph with a result yet", *legend])
     low, high, beyond = limits([e for _, e in full], [m.error for m in marks])
@@ -48,6 +52,9 @@ def edf_plot(
         legend.append(f"    {beyond} graphs lie beyond {high:.1f} %")
     plot = canvas.figure(width, max(LEAST_PLOT, height - len(legend)))
     columns = np.linspace(low, high, max(2, (width - 6) * (1 if plain else 2)))
+    for band in bands:
+        for limit in band.at(columns):
+            plot.scatter(columns[::4].tolist(), limit[::4].tolist(), marker="." if plain else "·", color="gray")
     for i, edf in full:
         _draw(plot, edf, columns, i, len(full), plain)
     for mark in marks:

@@ -99,7 +99,7 @@ def test_every_value_of_a_condition_is_held_against_the_rest() -> None:
     table = sample(simulated(600, 0, lambda g: 3.0 * g.models.count("mlp12")), PROTOCOL, name="A")
     verdicts = against_rest(split(table, find("a")))
     assert None not in verdicts
-    assert (verdicts[0].kind, verdicts[0].leader) == ("dominates", "the others")
+    assert (verdicts[0].kind, verdicts[0].leader) == ("dominates", "the rest")
     assert (verdicts[2].kind, verdicts[2].leader) == ("dominates", "mlp96 + mlp96")
     assert verdicts[0].difference.coverage == pytest.approx(1 - 0.05 / 3)
 

@@ -1,0 +1,74 @@
+"""Run folders written through the store, as a search would leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.space.design import load
+from engine.space.graph import Graph
+from engine.space.space import Space
+from engine.store.runs import Run
+from engine.store.trials import Curve, RunInfo, State, Training, Trial
+
+
+def effect(graph: Graph) -> float:
+    """A known truth: small auxiliaries and cut label edges cost accuracy."""
+    cut = sum(graph.gate(0, n) == "cutoff" for n in range(2, graph.nodes + 1))
+    return 1.5 * graph.models[1:].count("mlp16") + 1.0 * cut + 2.0 * (graph.gate(0, 1) == "cutoff")
+
+
+def records(
+    space: Space, graphs: Sequence[Graph], repeats: int = 1, seed: int = 0, error_of: Callable[[Graph], float] = effect
+) -> tuple[list[Trial], dict[str, Training], dict[str, Curve]]:
+    """Trials of `graphs` in order, repeats outermost; equal effective graphs share a training."""
+    rng = np.random.default_rng(seed)
+    trials: list[Trial] = []
+    trainings: dict[str, Training] = {}
+    curves: dict[str, Curve] = {}
+    for repeat in range(repeats):
+        for graph in graphs:
+            form = graph.effective()
+            id = f"{form.key}.{repeat}"
+            common: dict[str, Any] = {"number": len(trials), "key": graph.key, "graph": str(graph), "repeat": repeat}
+            if not graph.is_valid or not graph.is_taught:
+                state = State.UNTAUGHT if graph.is_valid else State.INVALID
+                trials.append(Trial(state=state, **common))
+                continue
+            assert form.graph is not None
+            if id not in trainings:
+                own = tuple(float(round(a, 3)) for a in 90 - error_of(graph) + rng.normal(0, 0.8, form.graph.nodes))
+                epochs = space.protocol.epochs
+                trainings[id] = Training(id=id, graph=str(form.graph), repeat=repeat, seed=0, state=State.DONE, epochs=epochs,
+                                         accuracy=own, wall=0.2, device="cpu")
+                rise = 1 - 0.8 ** np.arange(1, epochs + 1)
+                curves[id] = Curve(id=id, accuracy=(*tuple(tuple(round(float(a * r), 2) for a in own) for r in rise[:-1]), own))
+            accuracy: list[float | None] = [None] * graph.nodes
+            for node, value in zip(form.nodes, trainings[id].accuracy, strict=True):
+                accuracy[node - 1] = value
+            trials.append(Trial(state=State.DONE, training=id, nodes=form.nodes, accuracy=tuple(accuracy), **common))
+    return trials, trainings, curves
+
+
+def written(
+    folder: Path, name: str, n: int | None = None, *, repeats: int = 1, seed: int = 0, strategy: str | None = None,
+    protocol: dict[str, Any] | None = None, keep: int | None = None,
+) -> Path:
+    """A run of a shipped space: `n` graphs drawn at random, or all of them; `keep` writes only the first trials."""
+    space = load(name).with_protocol(protocol or {})
+    graphs = list(space.enumerate()) if n is None else space.sample(n, seed)
+    trials, trainings, curves = records(space, graphs, repeats, seed)
+    kept = trials[:keep]
+    used = {t.training for t in kept}
+    info = RunInfo(
+        name=space.slug, space=space.resolved(), seed=seed, repeats=repeats, mode={"pack": 1, "device": "cpu"},
+        strategy={"name": strategy or ("exhaustive" if n is None else "random"), "n": n}, total=len(trials),
+        versions={"ktgtui": "0.1.0"}, created="2026-01-02T03:04:05+00:00", command=f"python -m engine.search {name}",
+    )
+    with Run.create(folder, info) as run:
+        run.add(trials=kept, trainings=[t for i, t in trainings.items() if i in used],
+                curves=[c for i, c in curves.items() if i in used])
+    return folder
