@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -11,23 +12,24 @@ from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from ktgtui import theme
+from ktgtui import clipboard, theme
 from ktgtui.follower import Follower
 from ktgtui.messages import Followed, Stumbled, Thought
+from ktgtui.screens.page import Page
 from ktgtui.screens.spaces import SpacesPage
 from ktgtui.snapshot import EMPTY, Snapshot
 from ktgtui.thinker import Thinker
 
 if TYPE_CHECKING:
     from engine.space.space import Space
-    from ktgtui.launcher import Launcher
+    from ktgtui.launcher import Ended, Launcher
     from ktgtui.questions import Samples
 
 LOOK_EVERY = 1.0
@@ -38,6 +40,8 @@ PAGES = {
     "live": "ktgtui.screens.live:LivePage",
     "analyse": "ktgtui.screens.analyse:AnalysePage",
     "refine": "ktgtui.screens.refine:RefinePage",
+    "trial": "ktgtui.screens.trial:TrialPage",
+    "best": "ktgtui.screens.best:BestPage",
 }
 """All but the first are imported when they are first opened: the first paint waits for none of them."""
 
@@ -64,6 +68,14 @@ class Workbench(App[None]):
         *(Binding(str(i), f"switch_mode('{name}')", name, show=False, id=f"page.{name}")
           for i, name in enumerate(PAGES, 1)),
         Binding("q", "quit", "quit", id="quit"),
+        Binding("question_mark", "list('keys')", "keys", key_display="?", id="list.keys"),
+        Binding("ctrl+p", "list('keys')", "keys", show=False, id="list.palette"),
+        Binding("colon", "list('places')", "go to", key_display=":", id="list.places"),
+        Binding("L", "list('commands')", "commands", show=False, id="list.commands"),
+        Binding("v", "list('advice')", "advice", show=False, id="list.advice"),
+        Binding("y", "copy", "copy", show=False, id="copy"),
+        Binding("w", "write", "write to files", show=False, id="write"),
+        Binding("escape", "calm", "forget the notice", show=False, id="calm"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="quit.always"),
     ]
 
@@ -77,6 +89,10 @@ class Workbench(App[None]):
         self.last_words = ""
         self.handed = ""
         """A constraint on its way to the refine page."""
+        self.trial: int | None = None
+        """Number of the trial to show; None: the run's best."""
+        self.trouble = ""
+        """What went wrong with a search started here, until escape is pressed."""
         self.commands: list[str] = []
         """The headless command of everything done here, oldest first."""
         self._working_on: str | None = None
@@ -128,9 +144,15 @@ class Workbench(App[None]):
         self.look()
         if "launcher" in self.__dict__:
             for over in self.launcher.ended():
-                severity = "information" if over.code == 0 else "error"
-                self.notify(over.last or f"exit code {over.code}", title=f"{over.order.run} ended",
-                            severity=severity, markup=False)  # type: ignore[arg-type]
+                self._ended(over)
+
+    def _ended(self, over: Ended) -> None:
+        if over.code == 0:
+            self.notify(over.order.run, title="search finished", markup=False)
+            return
+        self.trouble = f"{over.order.run} failed: see {over.order.run}.log"
+        self.notify(over.last or f"exit code {over.code}", title=self.trouble, severity="error", markup=False)
+        self.snapshot = self.snapshot
 
     def look(self) -> None:
         """Look at the disk as soon as possible."""
@@ -139,7 +161,14 @@ class Workbench(App[None]):
     def choose(self, run: Path) -> None:
         """Make this the run whose trials are shown."""
         self._working_on = None
+        if run != self._follower.wish.run:
+            self.trial = None
         self._follower.want(replace(self._follower.wish, run=run, training=None))
+
+    def open_trial(self, number: int) -> None:
+        """Show one trial of the chosen run."""
+        self.trial = number
+        self.switch_mode("trial")
 
     def want_curve(self, training: str | None) -> None:
         """Let the next snapshot carry the learning curves of a training."""
@@ -200,6 +229,38 @@ class Workbench(App[None]):
         from ktgtui.screens.start import search_form
 
         search_form(self, reference)
+
+    def action_list(self, name: str) -> None:
+        getattr(import_module("ktgtui.lists"), name)(self)
+
+    def action_calm(self) -> None:
+        self.trouble = ""
+        self.snapshot = self.snapshot
+
+    def copy(self, text: str) -> None:
+        """Ask the terminal to copy, through tmux or screen if need be."""
+        if self._driver is not None:
+            self._driver.write(clipboard.sequence(text, os.environ))
+        self.notify(text if len(text) < 200 else f"{text[:200]} ...", title="copied", markup=False)
+
+    def action_copy(self) -> None:
+        """Copy what the cursor is on."""
+        self.copy(cast(Page, self.screen).excerpt())
+
+    def action_write(self) -> None:
+        """Write the page as it stands to figures/, as a picture and as text."""
+        if self.refuses():
+            return
+        name = f"{self.current_mode}-{self.snapshot.chosen.view.name if self.snapshot.chosen else 'none'}"
+        folder = self.folder / "figures"
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / f"{name}.svg").write_text(self.export_screenshot(title=name), "utf-8")
+            (folder / f"{name}.txt").write_text(cast(Page, self.screen).text(), "utf-8")
+        except OSError as error:
+            self.notify(f"{folder}: {error.strerror}", severity="error", markup=False)
+            return
+        self.notify(f"figures/{name}.svg and .txt", title="written", markup=False)
 
     def on_followed(self, message: Followed) -> None:
         self.snapshot = message.snapshot

@@ -75,6 +75,7 @@ class AnalysePage(Page):
         Binding("less_than_sign", "cross(-10)", "crosshair far left", show=False, id="analyse.cross-far-left"),
         Binding("greater_than_sign", "cross(10)", "crosshair far right", show=False, id="analyse.cross-far-right"),
         Binding("i", "bands", "bands", id="analyse.bands"),
+        Binding("v", "app.list('advice')", "advice", id="analyse.advice"),
     ]
 
     def __init__(self) -> None:

@@ -109,6 +109,10 @@ class LivePage(Page):
         if run := self.workbench.snapshot.chosen:
             self._foot(run)
 
+    @on(Table.Taken, "#trials")
+    def _taken(self, event: Table.Taken) -> None:
+        self.workbench.open_trial(event.row.number)
+
     def action_sort(self) -> None:
         self._order = self._order.next
         self._again()

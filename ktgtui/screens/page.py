@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from ktgtui.snapshot import Snapshot
 from ktgtui.widgets.bars import KeyBar, TitleBar
+from ktgtui.widgets.table import Table
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench
@@ -35,6 +36,17 @@ class Page(Screen[None]):
         """Draw what differs; called for every snapshot while the page is on screen."""
         raise NotImplementedError
 
+    def excerpt(self) -> str:
+        """What `y` copies: the row under the cursor, or the whole page."""
+        focused = self.focused
+        return (focused.excerpt() if isinstance(focused, Table) else "") or self.text()
+
+    def text(self) -> str:
+        """The page's lines, without colours."""
+        width, height = self.app.size
+        lines = self._compositor.render_strips()[:height]
+        return "\n".join(strip.text[:width].rstrip() for strip in lines) + "\n"
+
     def on_mount(self) -> None:
         self.watch(self.app, "snapshot", self._shown)
 
@@ -47,5 +59,6 @@ class Page(Screen[None]):
             self.show(snapshot)
 
     def _notice(self, snapshot: Snapshot) -> str:
-        parts = [*snapshot.messages[:1], *(["read-only"] if self.workbench.readonly else [])]
+        trouble = [self.workbench.trouble] if self.workbench.trouble else []
+        parts = [*trouble, *snapshot.messages[:1], *(["read-only"] if self.workbench.readonly else [])]
         return "  ".join(parts)

@@ -96,6 +96,13 @@ class Table(Lines, Generic[R], can_focus=True):
         """The row under the cursor."""
         return self.rows[self.cursor] if self.rows else None
 
+    def excerpt(self) -> str:
+        """The row under the cursor as text, cells separated by tabs; '' if there is none."""
+        row = self.current
+        if row is None:
+            return ""
+        return "\t".join((cell if isinstance(cell, str) else cell[0]).strip() for cell in self._cells(row))
+
     @property
     def _room(self) -> int:
         """Rows that fit under the header."""

@@ -1,0 +1,101 @@
+"""The lists that can be called up anywhere: the keys, places to go, what was done, what to constrain next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from ktgtui import wording
+from ktgtui.screens.listing import Entry, Listing
+
+if TYPE_CHECKING:
+    from engine.analysis.advice import Advised
+    from ktgtui.app import Workbench
+
+
+def keys(app: Workbench) -> None:
+    """Every key that does something here; Enter does it."""
+    entries, actions = [], {}
+    for active in app.screen.active_bindings.values():
+        binding = active.binding
+        name = f"{binding.key} {binding.action}"
+        actions[name] = (active.node, binding.action)
+        key = binding.key_display or app.get_key_display(binding)
+        entries.append(Entry(name, key, binding.description or binding.action))
+
+    async def taken(name: str | None) -> None:
+        if name is not None:
+            node, action = actions[name]
+            await app.run_action(action, node)
+
+    app.push_screen(Listing("key", entries, "do it"), taken)
+
+
+def places(app: Workbench) -> None:
+    """Pages, runs and spaces; Enter goes there."""
+    shot = app.snapshot
+    entries = [Entry(f"page {name}", name, "page") for name in app.MODES]
+    entries += [Entry(f"run {r.folder}", r.name, f"run, {r.phase} {wording.progress(r.done, r.total)}")
+                for r in shot.runs]
+    entries += [Entry(f"space {s.reference}", s.name, "space, " + ("; ".join(s.phrases) or "no constraint"))
+                for s in shot.spaces if not s.error]
+
+    def taken(name: str | None) -> None:
+        kind, _, target = (name or "").partition(" ")
+        if kind == "page":
+            app.switch_mode(target)
+        elif kind == "run":
+            app.choose(Path(target))
+            app.switch_mode("live")
+        elif kind == "space":
+            app.work_on(target)
+            app.switch_mode("refine")
+
+    app.push_screen(Listing("go to", entries, "go"), taken)
+
+
+def commands(app: Workbench) -> None:
+    """The headless command of everything done here, newest first; Enter copies it."""
+    entries = [Entry(str(i), command) for i, command in reversed(list(enumerate(app.commands)))]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.copy(app.commands[int(name)])
+
+    app.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
+
+
+def advice(app: Workbench) -> None:
+    """Constraints ranked by what the chosen run's trials say; Enter takes one to the refine page."""
+    run = app.snapshot.chosen
+    if run is None:
+        app.notify("no run chosen", severity="warning")
+        return
+    known = app.samples
+
+    def ask() -> Advised:
+        from engine.analysis.advice import advise
+
+        return advise(known.of(run))
+
+    app.thinker.ask("advice", ask, lambda found: _advised(app, found))
+
+
+def _advised(app: Workbench, found: Advised | EngineError) -> None:
+    if isinstance(found, EngineError):
+        app.notify(str(found), severity="warning", markup=False)
+        return
+    from engine.analysis.advice import reason
+
+    entries = []
+    for one in found.ranked:
+        sure = "sure " if one.is_sure else "     "
+        median = f"n = {one.child.n:,}  median {one.child.median:.2f} %"
+        entries.append(Entry(one.phrase, one.phrase, f"{sure} {median}", reason(one, found)))
+
+    def taken(phrase: str | None) -> None:
+        if phrase:
+            app.refine(phrase)
+
+    app.push_screen(Listing("constraint", entries, "refine with it"), taken)

@@ -1,0 +1,121 @@
+"""One graph and its neighbourhood; the best graphs beside DML; the lists that open anywhere."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from ktgtui import clipboard
+from ktgtui.app import Workbench
+from ktgtui.ranking import ranked
+from ktgtui.screens.best import BestPage
+from ktgtui.screens.listing import Listing
+from ktgtui.screens.live import LivePage
+from ktgtui.screens.refine import RefinePage
+from ktgtui.screens.trial import TrialPage
+from ktgtui.shelf import Shelf
+from ktgtui.widgets.table import Table
+from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.made import error_of, run_folder
+from tests.ktgtui.screens import text
+
+
+async def test_the_best_trial_is_shown_with_its_known_neighbours(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "x", "digits/X", n=513, strategy="exhaustive")
+    async with opened(tmp_path) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrialPage) and "neighbours known" in text(pilot))
+        rows = pilot.app.screen.query_one("#edges", Table).rows
+        assert len(rows) == 9
+        known = [n for row in rows for n in row.others.values() if n.error is not None]
+        assert known
+        different = [n for n in known if not n.same]
+        assert [n.error for n in different] == pytest.approx([error_of(n.graph.canonical()) for n in different])
+
+
+async def test_enter_on_a_trial_opens_it_and_b_goes_back_to_the_best(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", n=60)
+    async with opened(tmp_path) as pilot:
+        await pilot.press("2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LivePage))
+        await pilot.press("down", "down")
+        number = pilot.app.screen.query_one("#trials", Table).current.number  # type: ignore[union-attr]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrialPage) and f"#{number} " in text(pilot))
+        await pilot.press("b")
+        assert f"#{number} " not in text(pilot)
+
+
+async def test_the_best_graphs_stand_beside_dml(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "x", "digits/X", n=513, strategy="exhaustive")
+    async with opened(tmp_path) as pilot:
+        await pilot.press("6")
+        await until(pilot, lambda: isinstance(pilot.app.screen, BestPage) and "513 of 513 graphs" in text(pilot))
+        rows = pilot.app.screen.query_one("#ranking", Table).rows
+        assert [r.place for r in rows] == list(range(1, 514))
+        assert [r.error for r in rows] == sorted(r.error for r in rows)
+        assert "DML of these nodes: " in text(pilot)
+
+
+def test_a_ranking_knows_dml(tmp_path: Path) -> None:
+    run_folder(tmp_path / "runs" / "x", "digits/X", n=513)
+    run = Shelf(tmp_path).look().chosen
+    assert run
+    (dml,) = [r for r in ranked(run.trials) if r.is_dml]
+    assert dml.graph.gates == ("through",) * 9
+    assert dml.spread is None
+
+
+async def test_keys_are_listed_and_can_be_done_from_there(tmp_path: Path, opened: Opened) -> None:
+    async with opened(tmp_path) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Listing))
+        assert "start a search" in text(pilot)
+        await pilot.press(*"live", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LivePage))
+
+
+async def test_colon_goes_to_a_run_by_a_part_of_its_name(study: Path, opened: Opened) -> None:
+    async with opened(study) as pilot:
+        await pilot.press("colon", *"X-exh", "enter")
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.view.name == "digits-X-exhaustive"))
+        assert isinstance(app.screen, LivePage)
+
+
+async def test_advice_can_be_taken_to_the_refine_page(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", n=400)
+    async with opened(tmp_path) as pilot:
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Listing))
+        first = pilot.app.screen.query_one("#list", Table).current.key  # type: ignore[union-attr]
+        assert first == "m[aux] = mlp96", "in these runs large auxiliary nodes are worth 4 %"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RefinePage) and f"{first}: narrows" in text(pilot))
+
+
+async def test_w_writes_the_page_and_readonly_does_not(study: Path, opened: Opened) -> None:
+    async with opened(study, readonly=True) as pilot:
+        await pilot.press("w")
+    assert not (study / "figures").exists()
+    async with opened(study) as pilot:
+        await pilot.press("w")
+    written = sorted(p.suffix for p in (study / "figures").iterdir())
+    assert written == [".svg", ".txt"]
+    assert "39,609" in next((study / "figures").glob("*.txt")).read_text()
+
+
+async def test_y_copies_the_row_under_the_cursor(tmp_path: Path, opened: Opened) -> None:
+    async with opened(tmp_path) as pilot:
+        await pilot.press("down")
+        assert pilot.app.screen.excerpt().split("\t")[:2] == ["└ B", "m[aux] = wrn28-2"]  # type: ignore[attr-defined]
+
+
+def test_copying_is_wrapped_for_tmux_and_screen() -> None:
+    payload = base64.b64encode(b"a b").decode()
+    assert clipboard.sequence("a b", {}) == f"\x1b]52;c;{payload}\x07"
+    assert clipboard.sequence("a b", {"TMUX": "1"}) == f"\x1bPtmux;\x1b\x1b]52;c;{payload}\x07\x1b\\"
+    assert clipboard.sequence("a b", {"STY": "1"}) == f"\x1bP\x1b]52;c;{payload}\x07\x1b\\"
