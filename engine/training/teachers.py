@@ -85,7 +85,7 @@ class TeacherCache:
 
     def path(self, protocol: Protocol, seed: int, repeat: int, model: str, node: int, device: str) -> Path:
         fields = {f: getattr(protocol, f) for f in protocol.__struct_fields__ if f not in _WITHOUT_EFFECT}
-        parts = [fields, seed, repeat, model, node, device, torch.__version__]
+        parts = [fields, seed, repeat, model, node, device, str(torch.__version__)]
         what = msgspec.json.encode(parts, order="deterministic")
         digest = hashlib.blake2b(what, digest_size=10).hexdigest()
         return self.folder / f"{model.replace(':', '-')}-{digest}.safetensors"
