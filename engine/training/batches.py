@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from engine.errors import DataError
 from engine.space.protocol import Protocol
 from engine.training.data import Images
 from engine.training.seeds import generator
@@ -64,6 +65,12 @@ class Crop:
     """Random crops of reflect-padded images by one gather: no loop over images."""
 
     def __init__(self, by: int, images: Tensor) -> None:
+        """Raises DataError if the images are too small to be mirrored `by` pixels beyond their border."""
+        least = min(images.shape[2:])
+        if by >= least:
+            raise DataError(
+                f"protocol.crop: must be less than the images' {least} pixels, got {by}", "make protocol.crop smaller"
+            )
         self.padded = pad(images, (by, by, by, by), mode="reflect")
         self.rows = torch.arange(images.shape[2], device=images.device)
         self.columns = torch.arange(images.shape[3], device=images.device)
