@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from engine.errors import SpaceError
-from engine.space.catalogue import is_gate, is_model
+from engine.errors import SpaceError, nearest
+from engine.space.catalogue import is_gate, is_model, known_gates, model_examples
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.store.trials import Trial
@@ -57,7 +57,7 @@ def random(space: Space, n: int, seed: int, repeats: int = 1) -> Fixed:
 def listed(path: Path, space: Space, repeats: int = 1) -> Fixed:
     """The graphs of a text file, one a line in their text form; empty lines and lines from `#` are passed over."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{path}: cannot be read ({error})", "name a UTF-8 text file with a graph a line") from None
     graphs: dict[Graph, None] = {}
@@ -75,10 +75,12 @@ def _graph(text: str, where: str, space: Space) -> Graph:
         graph = Graph.parse(text)
     except SpaceError as error:
         raise SpaceError(f"{where}: {error.message}", error.hint) from None
-    for kind, known, names in (("model", is_model, graph.models), ("gate", is_gate, graph.gates)):
-        for name in names:
-            if not known(name):
-                raise SpaceError(f"{where}: unknown {kind} {name!r}")
+    for name in graph.models:
+        if not is_model(name):
+            raise SpaceError(f"{where}: unknown model {name!r}", nearest(name, model_examples()))
+    for name in graph.gates:
+        if not is_gate(name):
+            raise SpaceError(f"{where}: unknown gate {name!r}", nearest(name, known_gates()))
     if graph.nodes > space.nodes:
         raise SpaceError(f"{where}: {graph.nodes} nodes, but the space has {space.nodes}")
     return graph.canonical()
