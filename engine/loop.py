@@ -77,12 +77,14 @@ class Search:
         self._trained = self.run.trainings()
         for trial in known:
             self._count(trial)
-        yield self._progress()
         numbers = {trial.number for trial in known}
-        yield from self._settle([d for d in self.strategy.ask(self.strategy.total) if d.number not in numbers])
-        yield from self._train(self._jobs())
-        complete = self.done >= self.strategy.total
-        self._status(FINISHED if complete else "stopped")
+        try:
+            yield self._progress()
+            yield from self._settle([d for d in self.strategy.ask(self.strategy.total) if d.number not in numbers])
+            yield from self._train(self._jobs())
+        finally:  # also after Ctrl-C, or when nobody listens any more
+            complete = self.done >= self.strategy.total
+            self._status(FINISHED if complete else "stopped")
         yield Finished(complete)
 
     def _settle(self, draws: Sequence[Draw]) -> Iterator[Event]:
