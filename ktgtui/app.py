@@ -79,7 +79,7 @@ class Workbench(App[None]):
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="quit.always"),
     ]
 
-    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True)
+    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True, repaint=False)
 
     def __init__(self, folder: Path, *, readonly: bool = False, look: str = "auto") -> None:
         super().__init__()

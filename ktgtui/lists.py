@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def keys(app: Workbench) -> None:
     """Every key that does something here; Enter does it."""
     entries, actions = [], {}
-    for active in app.screen.active_bindings.values():
+    every = sorted(app.screen.active_bindings.values(), key=lambda active: not active.binding.show)  # own keys first
+    for active in every:
         binding = active.binding
         name = f"{binding.key} {binding.action}"
         actions[name] = (active.node, binding.action)

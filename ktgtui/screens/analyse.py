@@ -29,7 +29,7 @@ from ktgtui.widgets.table import Cell, Column, Table
 ZOOM = 0.7
 """Part of the error range that one step of zooming in keeps, from the good end."""
 
-FASTEST_LOOK = 3.0
+FASTEST_LOOK = 4.0
 """Seconds between redraws while a search runs: a curve that moves a little costs 10 KB over a link."""
 
 VALUES = (

@@ -37,6 +37,8 @@ class BestPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self._drawn: object = None
+        self._dml: dict[tuple[str, ...], Ranked] = {}
+        """The DML graph by its nodes' models."""
         self._certificate: Certificate | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -57,7 +59,9 @@ class BestPage(Page):
         if self._drawn is not run.trials:
             self._drawn = run.trials
             titles = (Column(t, 3) for t in gate_titles(run.space.nodes))
-            self._table.show(ranked(run.trials), (*FIXED, *titles, Column("known as", 10, grows=True, least=100)))
+            rows = ranked(run.trials)
+            self._dml = {r.graph.models: r for r in rows if r.is_dml}
+            self._table.show(rows, (*FIXED, *titles, Column("known as", 10, grows=True, least=100)))
             self._certify(run)
         self._tell(run)
 
@@ -93,7 +97,7 @@ class BestPage(Page):
         row = self._table.current
         if row is None:
             return
-        dml = next((r for r in self._table.rows if r.is_dml and r.graph.models == row.graph.models), None)
+        dml = self._dml.get(row.graph.models)
         self.query_one("#best-foot", Note).show([[(str(row.graph), "")], _against(run, row, dml)])
         self.query_one(Sketch).show(draw(Drawn(row.graph, row.trial.accuracy), self.workbench.plain))
 

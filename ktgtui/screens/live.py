@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
 from ktgtui import wording
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, RunView, Snapshot
+from ktgtui.sparkline import told
 from ktgtui.trialrows import Keep, Order, arranged, cells, gate_titles, keeper
 from ktgtui.widgets.note import Note
-from ktgtui.widgets.plot import Plot
 from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.table import Column, Table
 
@@ -46,9 +46,7 @@ class LivePage(Page):
         yield Table(FIXED, cells, lambda t: t.number, id="trials")
         yield Prompt("filter", "failed, a key, or a phrase: L[y,aux] = through", id="filter")
         with Horizontal(id="live-foot"):
-            with Vertical(id="curve-body"):
-                yield Note(id="curve-title")
-                yield Plot(id="curve")
+            yield Note(id="curves")
             yield Note(id="log")
 
     @property
@@ -69,9 +67,9 @@ class LivePage(Page):
     def _second(self, run: RunDetail) -> list[tuple[str, str]]:
         """What is in training, or what the run is."""
         packs = [f"pack {p.number}: {p.graphs} graphs, epoch {p.epoch}/{p.epochs}" for p in run.packs]
-        told = "   ".join(packs) if packs else f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}"
+        doing = "   ".join(packs) if packs else f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}"
         shown = f"   {len(self._table.rows):,} shown: {self._filter}" if self._filter else ""
-        return [(told, "dim"), (f"   {self._order.value}", "dim"), (shown, "accent")]
+        return [(doing, "dim"), (f"   {self._order.value}", "dim"), (shown, "accent")]
 
     def _fill(self, run: RunDetail) -> None:
         wanted = (id(run.trials), self._order, self._keep)
@@ -86,26 +84,21 @@ class LivePage(Page):
         self.query_one("#progress", Note).show([progress(run.view, self.workbench.plain), self._second(run)])
 
     def _foot(self, run: RunDetail) -> None:
-        title, plot = self.query_one("#curve-title", Note), self.query_one("#curve", Plot)
+        """Curves of the trial under the cursor, and the log."""
         trial = self._table.current
+        self.workbench.want_curve(trial.training if trial else None)
+        note = self.query_one("#curves", Note)
         curve = run.curve if run.curve and trial and trial.training == run.curve.id else None
-        if curve is None:
-            title.show([])
-            plot.show(None, "" if trial is None or trial.training else f"{trial.state.value}: not trained")
-        elif self._curve_shown != curve.id:
-            from ktgtui.drawing import CurveFigure
-
-            title.show([[(f"#{trial.number} accuracy (%) by epoch, a node a curve", "dim")]] if trial else [])
-            plot.show(CurveFigure(curve))
-        self._curve_shown = curve.id if curve else None
-        room = max(1, self.query_one("#log", Note).size.height)
-        self.query_one("#log", Note).show([[(line, "dim")] for line in run.log[-room:]])
-
-    _curve_shown: str | None = None
+        if trial is not None and trial.training is None:
+            note.show([[(f"#{trial.number} {trial.state.value}: not trained", "dim")]])
+        elif trial is not None and curve is not None:
+            title = [(f"#{trial.number} accuracy by epoch, a node a line", "dim")]
+            note.show([title, *told(curve, note.size.width, self.workbench.plain)])
+        log = self.query_one("#log", Note)
+        log.show([[(line[: log.size.width], "dim")] for line in run.log[-max(1, log.size.height) :]])
 
     @on(Table.Moved, "#trials")
     def _moved(self, event: Table.Moved) -> None:
-        self.workbench.want_curve(event.row.training)
         if run := self.workbench.snapshot.chosen:
             self._foot(run)
 

@@ -76,7 +76,9 @@ async def test_the_trial_under_the_cursor_shows_its_curves(tmp_path: Path, opene
         wanted = app.screen.query_one("#trials", Table).current.training  # type: ignore[union-attr]
         await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.curve
                                         and app.snapshot.chosen.curve.id == wanted))
-        assert "accuracy (%) by epoch" in text(pilot)
+        assert "accuracy by epoch" in text(pilot)
+        last = app.snapshot.chosen.curve.accuracy[-1][0]  # type: ignore[union-attr]
+        assert f"to {last:6.2f} %" in text(pilot)
 
 
 async def test_without_a_run_it_says_so(tmp_path: Path, opened: Opened) -> None:
