@@ -74,10 +74,11 @@ class Bench:
         trainer.module.train()
         batch = next(trainer.batches.epoch(0))
         taken = []
-        for step in range(steps + 1):
+        for _ in range(steps + 1):
             self._wait()
             start = time.perf_counter()
-            trainer.step(batch, step + 1)
+            # Always iteration 1: the bench's data are few, a short protocol on them may have no other.
+            trainer.step(batch, 1)
             self._wait()
             taken.append(time.perf_counter() - start)
         return min(taken[1:]), taken[0]
@@ -129,7 +130,7 @@ def _setting(protocol: Protocol, images: Images, mode: Mode, prepared: Any) -> S
     device, dtype = prepared.device, DTYPES[protocol.precision]
     few = msgspec.structs.replace(protocol, train=min(protocol.train, 4 * protocol.batch))
     seen = split(images, few)
-    small = Split(seen.train.to(device, dtype), seen.validation.take(torch.arange(8)).to(device, dtype))
+    small = Split(seen.train.to(device, dtype), seen.validation.take(torch.arange(min(8, protocol.validation))).to(device, dtype))
     return Setting(few, small, 0, 0, mode, prepared, TeacherBank.of((), small.train, small.validation))
 
 

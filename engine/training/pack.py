@@ -119,6 +119,8 @@ class Plan:
     places: list[Place] = field(default_factory=list)
     rows: Tensor = field(default_factory=lambda: torch.empty(0))
     """`[graph, node]`: the row of logits of each node."""
+    back: Tensor = field(default_factory=lambda: torch.empty(0))
+    """`[row]`: the first flat place of `rows` that shows each row; 0 for rows that none does."""
     gates: Tensor = field(default_factory=lambda: torch.empty(0))
     """`[graph, target, source]`: place of each edge's gate in `shape.gates`; cutoff where there is nothing to train."""
     join: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -149,9 +151,13 @@ def plan(graphs: Iterable[Graph], shape: PackShape) -> Plan:
                 next_row[model] += 1
         # An absent node shows its own graph's target: a diverged neighbour's NaN must not come in by the back door.
         rows[k, graph.nodes :] = rows[k, 0]
+    rows[len(made.graphs) :] = rows[0, 0]  # no graph here: all gates are cutoff
     for model, size in shape.slots.items():
         made.places.extend(Place(model, row) for row in range(next_row[model], size))
     made.rows = rows
+    made.back = torch.zeros(start + len(shape.teachers), dtype=torch.int64)
+    for place, row in reversed([*enumerate(rows.flatten().tolist())]):
+        made.back[row] = place
     made.used_teachers = tuple(sorted(used))
     _lay_gates(made)
     return made

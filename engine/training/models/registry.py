@@ -49,8 +49,10 @@ class GreyToColour(nn.Module):
 def _torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
     from torchvision import models
 
+    # These two also answer with the logits of auxiliary heads while training, unless told to leave them out.
+    extra = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
     try:
-        inner = models.get_model(name, weights=None, num_classes=classes)
+        inner = models.get_model(name, weights=None, num_classes=classes, **extra)
     except ValueError as error:
         raise TrainingError(f"model 'torchvision:{name}': {error}") from None
     return GreyToColour(inner) if shape[0] == 1 else inner
