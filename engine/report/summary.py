@@ -1,0 +1,162 @@
+"""The report's tables: spaces, results, cost, left-out trials, provenance; and a methods paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from engine.analysis.certificate import certify
+from engine.analysis.noise import optimism
+from engine.analysis.trajectory import trajectory
+from engine.errors import AnalysisError
+from engine.report.lineage import Chapter
+from engine.report.result import Ranked, rank
+from engine.report.tables import Table
+from engine.space.explain import name
+from engine.space.graph import Graph
+from engine.space.protocol import Protocol
+
+BEST = 5
+"""Graphs of the last run that are listed; the first two are drawn, as in the paper's Figure 5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A graph with a name (DML, KD, alone) of the same nodes as the best one, trained in the same run."""
+
+    name: str
+    ranked: Ranked
+
+
+def spaces(chapters: Sequence[Chapter]) -> Table:
+    """Table 1: every space, what it adds and how many graphs it holds, counted four ways."""
+    rows = []
+    for c in chapters:
+        counts = c.run.space.counts()
+        paper = "-" if counts.paper is None else f"{counts.paper:,}"
+        rows.append((c.run.space.name, "; ".join(map(str, c.added)) or "none", f"{counts.raw:,}", paper, f"{counts.keys:,}",
+                     f"{counts.effective:,}"))
+    caption = ("Design spaces: the constraint each adds, and its graphs counted raw, as the paper halves them, up to relabelling "
+               "of auxiliary nodes, and by what differs for the target")
+    columns = ("space", "constraint added", "raw", "paper", "up to relabelling", "effective")
+    return Table("table-1-spaces", caption, columns, tuple(rows), 2)
+
+
+def outcomes(chapters: Sequence[Chapter]) -> Table:
+    """What was drawn, what is in the EDFs, and what was left out, by reason."""
+    rows = []
+    for c in chapters:
+        shown = c.run.sample
+        left = shown.left_out.counts()
+        rows.append((c.run.space.name, str(c.run.info.strategy.get("name")), str(shown.drawn), str(len(shown)),
+                     str(int(shown.inherited.sum())), *(str(n) for n in left.values())))
+    reasons = tuple(chapters[0].run.sample.left_out.counts())
+    return Table("table-outcomes", "Trials: drawn, in the EDFs (of these inherited), and left out, by reason",
+                 ("space", "search", "drawn", "in EDF", "inherited", *reasons), tuple(rows), 2)
+
+
+def cost(chapters: Sequence[Chapter]) -> Table:
+    """What each search spent; a training shared by several graphs is paid once."""
+    rows = []
+    for c in chapters:
+        path = trajectory(c.run.trials, c.run.trainings, c.run.space.protocol)
+        spent = (f"{path.epochs[-1]:,.0f}", _duration(float(path.seconds[-1]))) if len(path.graphs) else ("0", "0 s")
+        rows.append((c.run.space.name, str(len(path.graphs)), str(len(c.run.trainings)), *spent))
+    return Table("table-cost", "Search cost", ("space", "trials", "trainings", "graph-epochs", "training time"), tuple(rows))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def best(chapter: Chapter) -> list[Ranked]:
+    """The best graphs of a run by mean error over the repeats they have; only graphs with the most repeats compete."""
+    ranked = rank(chapter.run.sample.trials)
+    most = max(len(r.errors) for r in ranked)
+    return [r for r in ranked if len(r.errors) == most][:BEST]
+
+
+def references(chapter: Chapter, of: Ranked) -> list[Reference]:
+    """Named graphs of the same models in the run, the best of each name, DML first."""
+    found: dict[str, Ranked] = {}
+    for ranked in rank(chapter.run.sample.trials):
+        called = name(ranked.graph)
+        if called and ranked.graph.models == of.graph.models:
+            found.setdefault(called, ranked)
+    return [Reference(n, r) for n, r in sorted(found.items(), key=lambda item: (not item[0].startswith("DML"), item[0]))]
+
+
+def results(chapter: Chapter) -> Table:
+    """Table 2: the best graphs beside the named ones; validation accuracy, mean and deviation over repeats."""
+    top = best(chapter)
+    rows = [(f"best {i}", *_measured(r)) for i, r in enumerate(top, 1)]
+    rows += [(ref.name, *_measured(ref.ranked)) for ref in references(chapter, top[0])]
+    caption = (f"Space {chapter.run.space.name}: validation accuracy of the target, mean ± standard deviation over repeats. The "
+               "best graphs were chosen by these numbers, which flatters them")
+    return Table("table-2-results", caption, ("graph", "edges", "accuracy (%)", "repeats"), tuple(rows), 2)
+
+
+def _measured(ranked: Ranked) -> tuple[str, str, str]:
+    accuracies = [100 - e for e in ranked.errors]
+    spread = f" ± {stdev(accuracies):.2f}" if len(accuracies) > 1 else ""
+    return edges_text(ranked.graph), f"{fmean(accuracies):.2f}{spread}", str(len(accuracies))
+
+
+def edges_text(graph: Graph) -> str:
+    return str(graph).partition(" | ")[2].replace(">", "->")
+
+
+def provenance(chapters: Sequence[Chapter]) -> Table:
+    """Where the numbers come from."""
+    rows = []
+    for c in chapters:
+        info = c.run.info
+        versions = ", ".join(f"{k} {v}" for k, v in sorted(info.versions.items()))
+        rows.append((c.run.space.name, c.run.folder.name, str(info.seed), info.commit or "-", info.created or "-",
+                     info.command or "-", versions or "-"))
+    columns = ("space", "run", "seed", "commit", "started", "command", "versions")
+    return Table("table-provenance", "Provenance", columns, tuple(rows), 7)
+
+
+def remarks(chapter: Chapter) -> list[str]:
+    """What must be said of a run besides its numbers: partial, not uniform, certified, flattered."""
+    said = list(chapter.run.notes())
+    run = chapter.run
+    if chapter.is_exhaustive:
+        said.append(certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats).words())
+    try:
+        flattered = optimism(run.sample)
+    except AnalysisError:
+        return said
+    return [*said, f"the best single run is expected to look {flattered:.2f} points of error better than it is"]
+
+
+def methods(chapters: Sequence[Chapter]) -> str:
+    """A paragraph for a paper, from what the run folders record."""
+    first, last = chapters[0].run.space, chapters[-1].run.space
+    searches = ", ".join(
+        f"{c.run.space.name} ({c.run.info.strategy.get('name')}, {c.run.sample.drawn} trials)" for c in chapters
+    )
+    steps = "; ".join(
+        f"{c.run.space.name} to {c.next_name} by adding {' and '.join(map(str, c.next_phrases))}" for c in chapters if c.next_name
+    )
+    return " ".join(filter(None, [
+        f"Knowledge transfer graphs of {first.nodes} nodes were searched on {first.protocol.data} in the design spaces",
+        f"{searches}.",
+        f"The space was refined step by step, {steps}." if steps else "",
+        _trained(last.protocol),
+        "Every graph saw the same batches in the same repeat.",
+        "Spaces are judged by the empirical distribution of the target's validation error, F(e) = (1/n) sum of 1[e_i < e],",
+        "with simultaneous 95 % bands of equal precision; graphs at or below the chance rule, untaught and invalid ones are",
+        "left out and counted. Graphs are counted up to relabelling of auxiliary nodes. The test set was not read.",
+    ]))
+
+
+def _trained(p: Protocol) -> str:
+    optimiser = f"{'Nesterov ' if p.nesterov and p.optimizer == 'sgd' else ''}{p.optimizer.upper()}"
+    return (f"Networks were trained for {p.epochs} epochs on {p.train:,} images (batch {p.batch}, {optimiser}, learning "
+            f"rate {p.lr:g}, {p.schedule} schedule, weight decay {p.weight_decay:g}) and selected on {p.validation:,} "
+            "validation images.")

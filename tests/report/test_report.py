@@ -1,0 +1,181 @@
+"""`python -m engine.report` on a lineage, on a single run, and on what it must refuse."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.report.__main__ import main
+from engine.report.build import FORMATS, chosen, files, gather
+from tests.analysis.folders import written
+
+
+@pytest.fixture(scope="module")
+def lineage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    for name, n in (("A", 150), ("B", 120), ("C", 100)):
+        written(root / name, f"digits/{name}", n)
+    written(root / "X", "digits/X", repeats=2, protocol={"epochs": 90})
+    written(root / "long", "digits/A", 60, protocol={"epochs": 99})
+    return root
+
+
+@pytest.fixture(scope="module")
+def made(lineage: Path) -> dict[str, bytes]:
+    return files(gather([lineage / n for n in "XCBA"]), FORMATS)
+
+
+class Page(html.parser.HTMLParser):
+    """What a page holds: tags still open, addresses, ids and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.labels = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta",):
+            self.open.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src", "xlink:href"):
+                self.links.append(value or "")
+            if name == "id":
+                self.ids.append(value or "")
+            self.labels += name == "aria-label" and len(value or "") > 20
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in ("meta",):
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_every_format_has_its_files(made: dict[str, bytes]) -> None:
+    figures = ["figure-3-digits-A", "figure-3-digits-B", "figure-3-digits-C", "figure-4-result", "figure-5-graphs",
+               "figure-conditions-digits-A", "figure-conditions-digits-B", "figure-conditions-digits-C", "figure-search"]
+    tables = ["table-1-spaces", "table-2-results", "table-cost", "table-outcomes", "table-provenance"]
+    assert sorted(made) == sorted([
+        *(f"{f}.{e}" for f in figures for e in ("svg", "png", "pdf")), *(f"{t}.{e}" for t in tables for e in ("csv", "tex")),
+        "report.html", "report.md",
+    ])
+    assert all(made[f"{f}.png"].startswith(b"\x89PNG") and made[f"{f}.pdf"].startswith(b"%PDF") for f in figures)
+
+
+def test_the_page_is_whole_needs_no_network_and_tells_its_pictures(made: dict[str, bytes]) -> None:
+    text = made["report.html"].decode()
+    page = Page(text)
+    assert page.open == []
+    assert all(link.startswith("#") for link in page.links)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.labels == text.count("<svg ") == 9
+    assert "<script" not in text
+    assert 'name="viewport"' in text
+    assert "prefers-color-scheme: dark" in text
+    assert {link[1:] for link in page.links} <= set(page.ids)
+
+
+def test_table_one_is_the_papers_and_table_two_has_dml(made: dict[str, bytes]) -> None:
+    rows = made["table-1-spaces.csv"].decode().splitlines()
+    assert rows[1] == 'digits/A,none,"78,732","39,366","39,609","29,432"'
+    assert rows[4].startswith('digits/X,"L[aux,1] in {through, linear}",972,486,513,513')
+    results = made["table-2-results.csv"].decode().splitlines()
+    assert results[1].startswith("best 1,")
+    assert any(line.startswith("DML of 3 nodes (losses summed),") for line in results)
+    assert re.search(r"\d\d\.\d\d ± \d\.\d\d,2$", results[1])
+
+
+def test_words_say_the_steps_the_certificate_and_the_left_out(made: dict[str, bytes]) -> None:
+    text = made["report.md"].decode()
+    assert "EDFs of digits/A by models of the auxiliary nodes; digits/B adds m[aux] = mlp96" in text
+    assert "EDFs of digits/C by gates from the auxiliary nodes to the target" in text
+    assert "513 of 513 graphs, 2 repeats, none missing, sha256 " in text
+    assert "points of error better than it is" in text
+    assert "digits/A to digits/B by adding m[aux] = mlp96" in text
+    assert "for 90 epochs on 512 images" in text
+    assert "![Empirical distributions of validation error: " in text
+
+
+def test_the_same_runs_give_the_same_bytes_whatever_else_is_made(lineage: Path, made: dict[str, bytes]) -> None:
+    again = files(gather([lineage / n for n in "ABCX"]), ("html", "pdf", "svg", "csv"))
+    assert again == {name: made[name] for name in again}
+
+
+def test_a_single_random_run_and_a_run_of_one_make_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for n in (80, 1):
+        run = written(tmp_path / f"run{n}", "digits/X", n, seed=3)
+        assert main([str(run), "--out", str(tmp_path / f"out{n}"), "--formats", "html,csv,svg,png"]) == 0
+        names = {Path(line).name for line in capsys.readouterr().out.splitlines()}
+        assert {"report.html", "figure-4-result.svg", "figure-5-graphs.png", "table-2-results.csv"} <= names
+
+
+def test_partial_and_unfair_runs_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = written(tmp_path / "part", "digits/X", keep=60)
+    assert main([str(run), "--out", str(tmp_path / "out"), "--formats", "md", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "an exhaustive run in progress" in told["warnings"][0]
+    assert "453 missing" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_one_space_under_two_protocols_is_refused_or_warned_of(lineage: Path, tmp_path: Path,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    both = [str(lineage / "A"), str(lineage / "long"), "--out", str(tmp_path / "out"), "--formats", "html"]
+    assert main(both) == 2
+    assert "follow different protocols: epochs 60 / 99; --force-mixed" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*both, "--force-mixed"]) == 0
+    assert "follow different protocols" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_only_our_own_files_are_replaced(lineage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    command = [str(lineage / "C"), "--out", str(out), "--formats"]
+    assert main([*command, "md,csv"]) == 0
+    assert main([*command, "md"]) == 0
+    assert {p.name for p in out.iterdir()} == {"report.md", ".ktgtui-report.json"}
+    (out / "thesis.tex").write_text("mine")
+    capsys.readouterr()
+    assert main([*command, "md"]) == 2
+    assert "holds 'thesis.tex', which no report wrote; name a new or empty folder" in capsys.readouterr().err
+    assert (out / "thesis.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "--out", "o"], "error: nowhere: "),
+        (["B", "X0", "--out", "o"], "error: "),
+        (["C", "--out", "o", "--formats", "htm"], "error: --formats: unknown format 'htm'; did you mean 'html'"),
+        (["C", "--out", "o", "--formats", ","], "error: --formats: names no format"),
+        (["C"], "error: the following arguments are required: --out"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(
+    lineage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "X0" in arguments:
+        written(tmp_path / "X0", "X", 5, protocol={"chance": 0})
+    places = [str(lineage / a) if a in ("B", "C") else a for a in arguments]
+    try:
+        code = main(places)
+    except SystemExit as exit:
+        code = exit.code
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err.startswith(message)
+    assert "Traceback" not in captured.err
+    assert not (tmp_path / "o").exists()
+
+
+def test_formats_keep_their_order() -> None:
+    assert chosen("png, html") == ("html", "png")
