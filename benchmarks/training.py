@@ -44,7 +44,7 @@ from engine.training.teachers import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 
 WORKS: dict[str, tuple[tuple[str, str], dict]] = {
-    "digits": (("mlp16", "mlp96"), {"data": "digits", "train": 512, "validation": 988, "epochs": 60}),
+    "digits": (("mlp16", "mlp96"), {"data": "digits", "train": 1024, "validation": 476, "epochs": 30}),
     "cnn8": (("resnet8", "resnet8"), {"data": "digits", "train": 512, "validation": 256, "epochs": 10}),
     "cnn28": (("resnet8", "resnet8"), {"data": "fashion-mnist", "train": 512, "validation": 64, "epochs": 10}),
     "cifar": (("resnet32", "wrn28-2"), {"data": "cifar100", "train": 256, "validation": 64, "epochs": 10}),
