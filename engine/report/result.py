@@ -128,7 +128,7 @@ def _plain(ranked: Ranked) -> dict[str, Any]:
 
 
 def text(shown: Result, width: int, *, colour: bool, plain: bool) -> str:
-    """The ending as text, at most `width` characters wide."""
+    """The ending as text; the plot is as wide as `width` allows, and the table of three nodes fits 80 columns."""
     width = max(60, min(width, 120))
     parts = [_headline(shown)]
     if shown.best:
@@ -155,18 +155,21 @@ def _headline(shown: Result) -> str:
 
 
 def _table(shown: Result) -> str:
-    nodes = shown.space.nodes
-    headed = [str(e) for e in edges(nodes)]
+    headed = edges(shown.space.nodes)
     rows = [(str(i), r) for i, r in enumerate(shown.best, 1)]
     if shown.reference:
         rows.append(("DML", shown.reference))
-    lines = ["     error %  " + "".join(f"{h:<5}" for h in headed) + "models"]
+    lines = ["     error %  " + "".join(f"{e!s:<4}" for e in headed) + "models"]
     for name, ranked in rows:
-        gates = "".join(f"{SHORT.get(g, g[:3]):<5}" for _, g in ranked.graph.items())
-        noise = f"{ranked.error:7.2f}"
-        lines.append(f"{name:>3}  {noise}  {gates}{' '.join(ranked.graph.models)}".rstrip())
-    used = sorted({g for _, r in rows for g in r.graph.gates})
-    lines.append("     " + ", ".join(f"{SHORT.get(g, g[:3])} = {g}" for g in used) + "; y the label, 1 the target")
+        own = dict(ranked.graph.items())  # a listed graph may have fewer nodes than the space
+        gates = "".join(f"{_short(own.get(e, CUTOFF)):<4}" for e in headed)
+        lines.append(f"{name:>3}  {ranked.error:7.2f}  {gates}{' '.join(ranked.graph.models)}".rstrip())
+    used = sorted({CUTOFF, *(g for _, r in rows for g in r.graph.gates)})
+    lines.append("     " + ", ".join(f"{_short(g)} = {g}" for g in used) + "; y the label, 1 the target")
     if len(shown.best[0].errors) > 1:
         lines.append(f"     errors are means of up to {len(shown.best[0].errors)} repeats")
     return "\n".join(lines)
+
+
+def _short(gate: str) -> str:
+    return SHORT.get(gate, gate[:3])
