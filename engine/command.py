@@ -28,8 +28,11 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(BAD_INPUT)
 
 
-def run(command: Callable[[], int]) -> int:
-    """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C becomes 130."""
+def run(command: Callable[[], int], after_interrupt: str = "") -> int:
+    """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C becomes one line and 130.
+
+    `after_interrupt` says what Ctrl-C leaves and how to go on.
+    """
     try:
         code = command()
         sys.stdout.flush()
@@ -37,7 +40,7 @@ def run(command: Callable[[], int]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(": ".join(filter(None, ("interrupted", after_interrupt))), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`| head`): not an error, and the interpreter must not complain again while it exits.

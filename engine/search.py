@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from engine.command import Parser, run, screen
 from engine.errors import SpaceError
-from engine.provenance import command
-from engine.space.design import Space, load
-from engine.strategies.fixed import Fixed, exhaustive, listed, random
 
 if TYPE_CHECKING:
     from engine.report.result import Result
+    from engine.space.design import Space
+    from engine.strategies.fixed import Fixed
+
+# What takes long to load is imported where it is used, inside `run`: Ctrl-C then ends a search in one line from its first
+# tenth of a second on, and --help does not wait.
 
 
 def arguments() -> Parser:
@@ -61,10 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.argv = sys.argv[1:] if argv is None else argv
         return _search(args)
 
-    return run(parsed)
+    return run(parsed, "everything recorded is kept, and the same command goes on from there")
 
 
 def _search(args: argparse.Namespace) -> int:
+    from engine.space.design import load
+
     started = time.monotonic()
     space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
     _check_numbers(args)
@@ -98,6 +102,8 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def _strategy(args: argparse.Namespace, space: Space) -> Fixed:
+    from engine.strategies.fixed import exhaustive, listed, random
+
     repeats = args.repeats or space.protocol.repeats
     if args.exhaustive:
         return exhaustive(space, repeats)
@@ -134,6 +140,7 @@ def _train(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path
     # Only now is torch loaded: bad input is answered in a fraction of a second. OpenMP's threads spin at barriers; with
     # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    from engine.provenance import command
     from engine.report.progress import Line
     from engine.report.result import result
     from engine.start import Options, opened
