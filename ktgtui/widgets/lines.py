@@ -45,8 +45,12 @@ class Lines(Widget):
         palette = self.palette
         return Strip([Segment(text, palette.get(role)) for text, role in runs])
 
+    def _full(self, y: int) -> Strip:
+        """Line `y` over the widget's own colours, filled to its width: Textual paints no background under it."""
+        return self.line(y).adjust_cell_length(self.size.width).apply_style(self.rich_style).simplify()
+
     def render_line(self, y: int) -> Strip:
-        strip = self.line(y).adjust_cell_length(self.size.width)
+        strip = self._full(y)
         self._shown[y] = strip
         return strip
 
@@ -56,7 +60,7 @@ class Lines(Widget):
             return
         regions = []
         for y in range(self.size.height):
-            new = self.line(y).adjust_cell_length(self.size.width)
+            new = self._full(y)
             if span := differing(self._shown.get(y), new):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
         if regions:

@@ -238,4 +238,4 @@ def _over(style: Style | None, over: Style | None) -> Style | None:
     """A cell's style under the cursor: the cursor's background, and its foreground if it has one."""
     if over is None:
         return style
-    return over if style is None else style + over
+    return over if style is None or over.reverse else style + over
