@@ -70,7 +70,7 @@ class AnalysePage(Page):
         Binding("space", "hide", "hide", id="analyse.toggle"),
         Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+ -", id="analyse.zoom-in"),
         Binding("minus", "zoom(-1)", "zoom out", show=False, id="analyse.zoom-out"),
-        Binding("comma", "cross(-1)", "crosshair", key_display=", .", id="analyse.cross-left"),
+        Binding("comma", "cross(-1)", "cross", key_display=", .", id="analyse.cross-left"),
         Binding("full_stop", "cross(1)", "crosshair right", show=False, id="analyse.cross-right"),
         Binding("less_than_sign", "cross(-10)", "crosshair far left", show=False, id="analyse.cross-far-left"),
         Binding("greater_than_sign", "cross(10)", "crosshair far right", show=False, id="analyse.cross-far-right"),

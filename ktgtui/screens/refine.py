@@ -269,5 +269,5 @@ def _told(found: Consequence) -> list[Paragraph]:
 def _lost(regret: Regret) -> list[tuple[str, str]]:
     best = [(f"loses the best graph ({regret.best:.2f} %)", "bad")] if regret.best_lost else [
         (f"keeps the best graph ({regret.best:.2f} %)", "good")]
-    return [*best, (f", drops {100 * regret.top1:.0f} % of the best 1 %, {100 * regret.top5:.0f} % of 5 %",
+    return [*best, (f", drops {100 * regret.top1:.0f} % of the best 1 %, {100 * regret.top5:.0f} % of the best 5 %",
                     "warn" if regret.top1 > 0.5 else "")]

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.note import wrap
 
 if TYPE_CHECKING:
     from ktgtui.drawing import Line
@@ -68,7 +69,7 @@ class Plot(Lines):
 
     def _draw(self) -> None:
         if self._figure is None:
-            self._drawn = (((self._empty, "dim"),),)
+            self._drawn = tuple(tuple(line) for line in wrap([(self._empty, "dim")], max(1, self.size.width)))
         elif self.size.width >= LEAST[0] and self.size.height >= LEAST[1]:
             self._drawn = self._figure.paint(self.size.width, self.size.height, self.plain)
         else:
