@@ -49,7 +49,8 @@ def arguments() -> Parser:
     p.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
     p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights to share (default: beside the run)")
     p.add_argument("--pack", type=int, metavar="K", help="graphs trained together (default: measured)")
-    p.add_argument("--threads", type=int, metavar="N", help="threads of this process (default: all cores)")
+    p.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a GPU; on a CPU one a core)")
+    p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
     p.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
     return p
@@ -81,7 +82,7 @@ def _search(args: argparse.Namespace) -> int:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
-    for name, least in (("repeats", 1), ("seed", 0), ("limit", 1), ("pack", 1), ("threads", 1)):
+    for name, least in (("repeats", 1), ("seed", 0), ("limit", 1), ("workers", 1), ("pack", 1), ("threads", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
             raise SpaceError(f"--{name}: must be at least {least}, got {value}")
@@ -146,8 +147,9 @@ def _train(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path
     from engine.start import Options, opened
 
     options = Options(
-        args.seed, args.data, args.download, args.teachers, args.limit, _fixed_mode(args), command("engine.search", args.argv)
-    )
+        seed=args.seed, data=args.data, download=args.download, teachers=args.teachers, limit=args.limit,
+        workers=args.workers, mode=_fixed_mode(args), command=command("engine.search", args.argv),
+    )  # fmt: skip
     with opened(space, strategy, folder, options) as search, Line(search.run.info) as line:
         for event in search.events():
             line.show(event)

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from engine import provenance
 from engine.errors import StoreError
 from engine.executors.local import LocalExecutor
+from engine.executors.workers import Task, WorkerExecutor
 from engine.loop import Search, demand, references
 from engine.resume import check
 from engine.space.design import Space
@@ -21,7 +23,7 @@ from engine.store.folder import INFO
 from engine.store.runs import Run
 from engine.store.trials import RunInfo
 from engine.strategies.protocol import Strategy
-from engine.training.calibrate import choose
+from engine.training.calibrate import choose, cores
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
 from engine.training.pack import PackShape
@@ -40,6 +42,8 @@ class Options:
     """Folder of pre-trained weights; None: `.teachers` beside the run folder."""
     limit: int | None = None
     """Trials to record before stopping."""
+    workers: int | None = None
+    """Worker processes; None: one a GPU, or as many as the mode's threads leave cores for."""
     mode: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Mode` that the user fixes; the others are measured."""
     command: str = ""
@@ -58,15 +62,27 @@ def opened(space: Space, strategy: Strategy, folder: Path, options: Options) -> 
     with run:
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
-        cache = TeacherCache(options.teachers or folder.parent / ".teachers")
-        executor = LocalExecutor(space.protocol, images, shape, mode, options.seed, cache)
+        executor = _executor(space, images, shape, mode, folder, options)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
         yield Search(space, strategy, run, executor, shape, options.limit)
 
 
+def _executor(
+    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options
+) -> LocalExecutor | WorkerExecutor:
+    """Packs in this process, or in as many workers as there is room for."""
+    teachers = options.teachers or folder.parent / ".teachers"
+    gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
+    workers = options.workers or gpus or max(1, cores() // mode.threads)
+    if workers == 1:
+        return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
+    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers)
+    return WorkerExecutor(task, workers, gpus)
+
+
 def _create(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> Run:
     graphs = demand(strategy.preview(), references(space))
-    mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode)
+    mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
     info = RunInfo(
         name=folder.name,
         space=space.resolved(),

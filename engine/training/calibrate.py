@@ -106,18 +106,26 @@ class Bench:
 
 
 def choose(
-    graphs: Sequence[Graph], protocol: Protocol, images: Images, nodes: int, fixed: Mapping[str, Any]
-) -> tuple[Mode, PackShape]:
-    """The mode and the packs' shape for a search over these effective graphs; `fixed` fields of Mode are kept."""
-    threads = fixed.get("threads") or len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
+    graphs: Sequence[Graph], protocol: Protocol, images: Images, nodes: int, fixed: Mapping[str, Any],
+    workers: int | None = None,
+) -> tuple[Mode, PackShape]:  # fmt: skip
+    """The mode and the packs' shape for a search over these effective graphs; `fixed` fields of Mode are kept.
+
+    `workers` are the processes that will share the device; None on a CPU: as many as there are cores and graphs.
+    """
     prepared = accelerator(protocol)
+    if prepared.device.type == "cpu":
+        workers = workers or max(1, cores() // fixed["threads"] if fixed.get("threads") else min(cores(), len(graphs)))
+    threads = fixed.get("threads") or max(1, cores() // (workers or 1))
+    torch.set_num_threads(threads)
     mode = Mode(pack=fixed.get("pack") or 1, threads=threads, device=prepared.device.type, compile=False)
     if not graphs:
         return mode, shape_for(graphs, 1, nodes)
     bench = Bench(graphs, protocol, nodes, _setting(protocol, images, mode, prepared), mode)
     mode = msgspec.structs.replace(mode, layouts=_layouts(bench))
-    size, step, reason = (fixed["pack"], None, "as asked") if fixed.get("pack") else _size(bench, mode)
+    size, step, reason = fixed.get("pack"), None, "as asked"
+    if size is None:
+        size, step, reason = _size(bench, mode, workers or 1)
     mode = msgspec.structs.replace(mode, pack=size, reason=reason)
     shape = shape_for(graphs, size, nodes)
     wanted = fixed.get("compile")
@@ -126,11 +134,19 @@ def choose(
     return mode, shape
 
 
+def cores() -> int:
+    """Cores this process may use; all of them where the system cannot tell (macOS, Windows)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _setting(protocol: Protocol, images: Images, mode: Mode, prepared: Any) -> Setting:
     device, dtype = prepared.device, DTYPES[protocol.precision]
     few = msgspec.structs.replace(protocol, train=min(protocol.train, 4 * protocol.batch))
     seen = split(images, few)
-    small = Split(seen.train.to(device, dtype), seen.validation.take(torch.arange(min(8, protocol.validation))).to(device, dtype))
+    few_validation = seen.validation.take(torch.arange(min(8, protocol.validation)))
+    small = Split(seen.train.to(device, dtype), few_validation.to(device, dtype))
     return Setting(few, small, 0, 0, mode, prepared, TeacherBank.of((), small.train, small.validation))
 
 
@@ -158,9 +174,9 @@ def _layouts(bench: Bench) -> dict[str, Any]:
     return chosen
 
 
-def _size(bench: Bench, mode: Mode) -> tuple[int, float, str]:
-    """(graphs a pack, seconds a graph-step, why)."""
-    room = _room(mode.device)
+def _size(bench: Bench, mode: Mode, workers: int) -> tuple[int, float, str]:
+    """(graphs a pack, seconds a graph-step of one worker, why)."""
+    room = _room(mode.device) // workers
     alone = bench.memory(shape_for(bench.graphs[:1], 1, bench.nodes), mode)
     best, best_rate, told = 0, 0.0, ""
     started = time.monotonic()
@@ -177,7 +193,15 @@ def _size(bench: Bench, mode: Mode) -> tuple[int, float, str]:
         best, best_rate = wanted, rate
         if wanted == len(bench.graphs) or time.monotonic() - started > BUDGET:
             break
-    return best, 1 / best_rate, f"{best} graphs a pack: {best_rate:,.0f} graph-steps/s{told}"
+    shared = balanced(len(bench.graphs), best, workers)
+    return shared, 1 / best_rate, f"{shared} graphs a pack: {best_rate:,.0f} graph-steps/s a worker with {best}{told}"
+
+
+def balanced(graphs: int, most: int, workers: int) -> int:
+    """The pack size, at most `most`, that gives every worker as many packs as the others."""
+    packs = -(-graphs // most)
+    packs = -(-packs // workers) * workers
+    return max(1, -(-graphs // packs))
 
 
 def _room(device: str) -> int:
