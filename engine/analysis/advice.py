@@ -169,11 +169,12 @@ def quantile_interval(curve: Edf, share: float) -> Interval:
 def reason(advice: Advice, advised: Advised) -> str:
     """Why a constraint stands where it does, in words with their n."""
     child, parent, regret, lift = advice.child, advised.parent, advice.regret, advice.lift
-    among = 100 * float((child.errors <= quantile(parent.errors, 0.1)).mean())
-    better = 100 * float((child.errors <= parent.median).mean())
+    tenth, median = quantile(parent.errors, 0.1), parent.median
+    reached = [100 * float((e.errors <= at).mean()) for at in (tenth, median) for e in (child, parent)]
     parts = [
-        f"of {child.n} graphs {among:.0f} % are among the parent's best tenth and {better:.0f} % in its better half "
-        f"(lift {lift.value:+.2f}, {lift.low:+.2f} to {lift.high:+.2f})",
+        f"of {child.n} graphs {reached[0]:.0f} % reach the parent's q10 of {tenth:.2f} % (of all: {reached[1]:.0f} %) and "
+        f"{reached[2]:.0f} % its median (of all: {reached[3]:.0f} %), "
+        f"lift {lift.value:+.2f} ({lift.low:+.2f} to {lift.high:+.2f})",
         f"drops {100 * regret.top5.value:.0f} % of the best 5 %",
     ]
     if regret.best_lost:

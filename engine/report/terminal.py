@@ -69,12 +69,12 @@ def edf_plot(
 def limits(edfs: Sequence[Edf], marks: Sequence[float] = ()) -> tuple[float, float, int]:
     """Error range to draw and how many graphs lie beyond it.
 
-    From the best graph to the worst; if the worst 2 % would take more than a third of the width, they are cut off.
+    From the best graph to the worst; if the worst 5 % would take more than half of the width, they are cut off.
     """
     pooled = np.sort(np.concatenate([e.errors for e in edfs]))
     low = min(float(pooled[0]), *marks) if marks else float(pooled[0])
-    high, bulk = float(pooled[-1]), quantile(pooled, 0.98)
-    if high - bulk > (high - low) / 3 and bulk > low:
+    high, bulk = float(pooled[-1]), quantile(pooled, 0.95)
+    if high - bulk > (high - low) / 2 and bulk > low:
         high = bulk
     high = max([high, *marks])
     if high <= low:
