@@ -30,7 +30,7 @@ def bank(wanted: Sequence[tuple[str, int]], setting: Setting, cache: TeacherCach
 def _fleet(model: str, node: int, setting: Setting, cache: TeacherCache | None) -> Fleet:
     train = setting.split.train
     with seeded("spare", model):
-        network = build(model, train.shape, train.classes)
+        network = build(model, train.shape, train.classes).to(DTYPES[setting.protocol.precision])
     path = cache and cache.path(setting.protocol, setting.seed, setting.repeat, model, node, setting.mode.device)
     state = cache.load(path, skeleton(model, train)) if cache and path else None
     if state is None:
@@ -38,7 +38,7 @@ def _fleet(model: str, node: int, setting: Setting, cache: TeacherCache | None) 
         if cache and path:
             cache.save(path, state)
     network.load_state_dict(state)
-    return Fleet([network.to(DTYPES[setting.protocol.precision])], setting.mode.layouts.get(model, "stacked"))
+    return Fleet([network], setting.mode.layouts.get(model, "stacked"))
 
 
 def _train_alone(model: str, node: int, setting: Setting) -> dict:
