@@ -28,6 +28,7 @@ from engine.analysis.edf import Edf, comparable, of_sample
 from engine.analysis.importance import importance, winners
 from engine.analysis.searched import Searched, read
 from engine.analysis.stability import stability
+from engine.analysis.step import next_step
 from engine.analysis.verdict import against_rest, verdict
 from engine.errors import AnalysisError
 
@@ -100,9 +101,10 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     if options.advice:
         found = advise(run.sample, options.coverage)
         steady = stability(run.sample) if len(run.sample) >= 100 else None
-        data["advice"] = {**plain.advised(found), "stability": None if steady is None else plain.stability(steady)}
+        steps = [next_step(run.space, a.phrase, run.sample.drawn, a.child.n, run.seconds) for a in found.ranked]
+        data["advice"] = {**plain.advised(found, steps), "stability": None if steady is None else plain.stability(steady)}
         data["seconds_a_graph"] = run.seconds
-        text.append(pages.advice(found, steady, screen))
+        text.append(pages.advice(found, steps, steady, screen))
     return {"data": data, "text": text}
 
 

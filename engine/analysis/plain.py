@@ -12,6 +12,7 @@ from engine.analysis.conditions import Split
 from engine.analysis.edf import Edf
 from engine.analysis.importance import Enrichment, Share
 from engine.analysis.stability import Stability
+from engine.analysis.step import Step
 from engine.analysis.verdict import Verdict
 
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
@@ -49,10 +50,11 @@ def split(parted: Split, verdicts: Sequence[Verdict | None]) -> dict[str, Any]:
     }
 
 
-def advised(found: Advised) -> dict[str, Any]:
+def advised(found: Advised, steps: Sequence[Step]) -> dict[str, Any]:
+    """All candidates, each with the step it would lead to."""
     return {
         "coverage": found.coverage, "looks": found.looked, "critical": found.critical,
-        "ranked": [_advice(a, found) for a in found.ranked],
+        "ranked": [{**_advice(a, found), "next": asdict(s)} for a, s in zip(found.ranked, steps, strict=True)],
         "too_few": [{"phrase": c.phrase, "n": c.n} for c in found.too_few],
     }
 

@@ -7,7 +7,7 @@ from math import cos, pi, sin
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from engine.report.style import FROZEN, INK, PLAIN, TARGET, WIDE, figure, place
+from engine.report.style import FROZEN, INK, PAPER, PLAIN, TARGET, WIDE, figure, place
 from engine.space.catalogue import THROUGH, is_open
 from engine.space.graph import LABEL, Graph
 
@@ -102,4 +102,4 @@ def _gate(axes: Any, start: tuple[float, float], end: tuple[float, float], gate:
         return
     x, y = start[0] + 0.36 * dx + 0.46 * BEND * dy, start[1] + 0.36 * dy - 0.46 * BEND * dx
     axes.text(x, y, gate, ha="center", va="center", fontsize=6, zorder=4,
-              bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75})
+              bbox={"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75})

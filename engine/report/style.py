@@ -21,8 +21,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2
 TARGET, FROZEN, PLAIN = "#D55E00", "#56B4E9", "#7F7F7F"
 """Colours of the target node (red in the paper), of a frozen node and of the others."""
 
-INK = "#010203"
-"""Text and axes: black on paper; the page turns it into its own text colour."""
+INK, PAPER = "#010203", "#fefdfc"
+"""Text and axes, and what lies behind text: black and white in files; the page turns them into its own colours."""
 WIDE, COLUMN = 7.0, 3.4
 """Inches: a page's and a column's width."""
 DOTS = 200
@@ -78,9 +78,9 @@ def rendered(made: Figure, form: str) -> bytes:
 
 
 def inline(svg: bytes, name: str) -> str:
-    """An SVG to stand in a page: no prolog, the page's text colour as ink, ids that no other figure has."""
+    """An SVG to stand in a page: no prolog, the page's colours for ink and paper, ids that no other figure has."""
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
-    return text.replace(INK, "currentColor")
+    return text.replace(INK, "currentColor").replace(PAPER, "var(--paper)")

@@ -57,6 +57,9 @@ def test_advice_ranks_what_the_trials_were_made_of(runs: Path, capsys: pytest.Ca
     sure = [a["phrase"] for a in found["advice"]["ranked"] if a["sure"]]
     assert "m[aux] = mlp96" in sure[:3]
     assert found["advice"]["stability"]["halves"] == 1000
+    first = found["advice"]["ranked"][0]
+    assert first["next"]["inherited"] == first["n"]
+    assert first["next"]["graphs"] == 300 - first["n"]
     assert found["seconds_a_graph"] == pytest.approx(0.2)
     assert main([str(runs / "A"), "--advice"]) == 0
     assert "m[aux] = mlp96" in capsys.readouterr().out
