@@ -1,0 +1,94 @@
+"""Worker processes: the same records as in one process, and deaths outlived."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import msgspec
+import psutil
+import pytest
+
+from engine.executors.local import LocalExecutor
+from engine.executors.protocol import EpochDone, PackDone, PackJob
+from engine.executors.workers import Task, WorkerExecutor
+from engine.space.design import load
+from engine.space.protocol import resolve
+from engine.store.trials import State
+from engine.strategies.fixed import random
+from engine.training.calibrate import balanced
+from engine.training.data import training_part
+from engine.training.mode import Mode
+from engine.training.pack import fill, shape_for
+
+FIELDS = {"data": "digits", "train": 64, "validation": 32, "epochs": 6, "batch": 32}
+
+
+def prepared(tmp_path, texts=None, count=8):
+    from engine.space.graph import Graph
+
+    graphs = [Graph.parse(t) for t in texts] if texts else [d.graph for d in random(load("digits/X"), count, 3).preview()]
+    graphs = [g.effective().graph for g in graphs]
+    shape = shape_for(graphs, 4, 3)
+    jobs = [PackJob(n, tuple(str(graphs[i]) for i in places), 0) for n, places in enumerate(fill(graphs, shape))]
+    task = Task(resolve(FIELDS), tmp_path, shape, Mode(pack=4, threads=1), 5, tmp_path / "teachers")
+    return task, jobs
+
+
+def plain(events):
+    """Records without what may differ: seconds, worker, pack."""
+    done = [e for e in events if isinstance(e, PackDone)]
+    records = {t.id: msgspec.structs.replace(t, wall=0.0, worker="", pack=0) for e in done for t in e.trainings}
+    curves = {c.id: c for e in done for c in e.curves}
+    return records, curves
+
+
+@pytest.mark.slow
+def test_workers_give_the_records_of_one_process_also_when_one_is_killed(tmp_path):
+    task, jobs = prepared(tmp_path)
+    alone = LocalExecutor(task.protocol, training_part("digits", tmp_path), task.shape, task.mode, task.seed, None)
+    expected = plain(alone.run(jobs))
+    assert len(expected[0]) == 8
+
+    events, killed = [], False
+    for event in WorkerExecutor(task, 2).run(jobs):
+        events.append(event)
+        if isinstance(event, EpochDone) and not killed:
+            victim = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
+            os.kill(victim.pid, signal.SIGKILL)
+            killed = True
+    assert killed
+    assert plain(events) == expected
+    assert not [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+
+
+@pytest.mark.slow
+def test_a_graph_that_kills_its_workers_is_found_and_recorded_as_failed(tmp_path, monkeypatch):
+    home = tmp_path / "site"
+    info = home / "deadly-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[engine.models]\ndeadly = deadly:make\n")
+    (home / "deadly.py").write_text(
+        "import os\nfrom torch import nn\n\n"
+        "class Deadly(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.linear = nn.Linear(64, 10)\n\n"
+        "    def forward(self, x):\n        os._exit(9)\n\n\n"
+        "def make(shape, classes):\n    return Deadly()\n"
+    )
+    monkeypatch.syspath_prepend(home)  # spawned workers get the parent's path
+    good = "1:mlp4 2:mlp5 | y>1 through, 2>1 through, y>2 through, 1>2 {}"
+    texts = [good.format(gate) for gate in ("through", "linear", "correct")]
+    texts.append("1:mlp4 2:deadly | y>1 through, 2>1 through, y>2 through")
+    task, jobs = prepared(tmp_path, texts)
+    records, _ = plain(WorkerExecutor(task, 2).run(jobs))
+    by_state = {s: [t.graph for t in records.values() if t.state is s] for s in (State.DONE, State.FAILED)}
+    assert len(by_state[State.DONE]) == 3
+    assert ["deadly" in g for g in by_state[State.FAILED]] == [True]
+    failed = next(t for t in records.values() if t.state is State.FAILED)
+    assert failed.reason == "its worker died each time it was trained (exit code 9)"
+
+
+@pytest.mark.parametrize(("graphs", "most", "workers", "size"), [(513, 64, 2, 52), (8, 64, 2, 4), (1, 64, 2, 1), (129, 64, 1, 43)])
+def test_packs_are_shared_evenly(graphs, most, workers, size):
+    assert balanced(graphs, most, workers) == size
+    assert -(-(-(-graphs // size)) // workers) <= -(-(-(-graphs // most)) // workers)
