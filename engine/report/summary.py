@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -16,6 +17,7 @@ from engine.report.tables import Table
 from engine.space.explain import name
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
+from engine.store.trials import Training
 
 BEST = 5
 """Graphs of the last run that are listed; the first two are drawn, as in the paper's Figure 5."""
@@ -80,13 +82,35 @@ def best(chapter: Chapter) -> list[Ranked]:
 
 
 def references(chapter: Chapter, of: Ranked) -> list[Reference]:
-    """Named graphs of the same models in the run, the best of each name, DML first."""
+    """Named graphs of the best graph's models among the run's trainings, the best of each name, DML first.
+
+    A search trains some of them as references only, without a trial.
+    """
     found: dict[str, Ranked] = {}
-    for ranked in rank(chapter.run.sample.trials):
-        called = name(ranked.graph)
-        if called and ranked.graph.models == of.graph.models:
-            found.setdefault(called, ranked)
+    for text, repeats in _by_graph(chapter.run.trainings.values()).items():
+        graph = Graph.parse(text)
+        called = name(graph)
+        if called and graph.models[0] == of.graph.models[0] and not Counter(graph.models) - Counter(of.graph.models):
+            known = _over(graph, repeats)
+            if called not in found or known.error < found[called].error:
+                found[called] = known
     return [Reference(n, r) for n, r in sorted(found.items(), key=lambda item: (not item[0].startswith("DML"), item[0]))]
+
+
+def _by_graph(trainings: Iterable[Training]) -> dict[str, list[Training]]:
+    """Trainings with a result by their graph, repeats in order."""
+    found: dict[str, list[Training]] = {}
+    for training in sorted(trainings, key=lambda t: (t.graph, t.repeat)):
+        if training.state.has_result:
+            found.setdefault(training.graph, []).append(training)
+    return found
+
+
+def _over(graph: Graph, repeats: Sequence[Training]) -> Ranked:
+    """A training's graph over its repeats."""
+    errors = tuple(100.0 - (t.accuracy[0] or 0.0) for t in repeats)
+    columns = ([a for a in column if a is not None] for column in zip(*(t.accuracy for t in repeats), strict=True))
+    return Ranked(graph.key, graph, fmean(errors), errors, tuple(fmean(c) if c else None for c in columns))
 
 
 def results(chapter: Chapter) -> Table:

@@ -182,3 +182,17 @@ def test_bad_input_is_one_line_and_writes_nothing(
 
 def test_formats_keep_their_order() -> None:
     assert chosen("png, html") == ("html", "png")
+
+
+def test_references_trained_without_a_trial_are_told(lineage: Path, tmp_path: Path) -> None:
+    from engine.space.graph import Graph
+    from engine.store.runs import Run
+    from engine.store.trials import State, Training
+
+    run = written(tmp_path / "C", "digits/C", 20)
+    alone = Graph(("mlp16",), ("through",))
+    with Run.open(run) as opened:
+        opened.add(trainings=[Training(id=f"{alone.key}.9", graph=str(alone), repeat=9, seed=0, state=State.DONE, epochs=60,
+                                       accuracy=(77.77,))])
+    assert "| alone | y->1 through | " in files(gather([run]), ("md",))["report.md"].decode()
+    assert "alone,y->1 through,77.77" in files(gather([run]), ("csv",))["table-2-results.csv"].decode()
