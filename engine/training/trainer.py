@@ -72,6 +72,8 @@ class PackModule(nn.Module):
     def __init__(self, fleets: dict[str, Fleet], laid: Plan, protocol: Protocol, gates: GateTable) -> None:
         super().__init__()
         self.fleets = nn.ModuleList(fleets.values())
+        self.models = tuple(fleets)
+        self.slots = laid.shape.slots
         self.register_buffer("rows", laid.rows.flatten(), persistent=False)
         self.register_buffer("back", laid.back, persistent=False)
         self.size = laid.rows.shape
@@ -80,9 +82,12 @@ class PackModule(nn.Module):
 
     def logits(self, images: Tensor, taught: Tensor) -> Tensor:
         """`[graph, node, batch, class]`; `taught` are the teachers' logits `[teacher, batch, class]`."""
-        rows = torch.cat([*(fleet(images) for fleet in self.fleets), taught])
-        shown: Tensor = Gather.apply(rows, self.get_buffer("rows"), self.get_buffer("back"))
-        return shown.unflatten(0, self.size)
+        shown = dict(zip(self.models, (fleet(images) for fleet in self.fleets), strict=True))
+        nobody = taught.new_zeros(1, *taught.shape[1:])
+        parts = [shown[m] if m in shown else nobody.expand(size, -1, -1) for m, size in self.slots.items()]
+        rows = torch.cat([*parts, taught])
+        placed: Tensor = Gather.apply(rows, self.get_buffer("rows"), self.get_buffer("back"))
+        return placed.unflatten(0, self.size)
 
     def forward(self, images: Tensor, labels: Tensor, taught: Tensor, weights: Tensor) -> PackLoss:
         logits = self.logits(images, taught).to(weights.dtype)
@@ -146,13 +151,15 @@ class PackTrainer:
         self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile else self.module
 
     def _fleets(self) -> dict[str, Fleet]:
-        fleets: dict[str, list[nn.Module]] = {model: [] for model in self.shape.slots}
-        for place in self.plan.places:
+        # A fleet of spare networks only is not built: a model that raises must not reach packs that do not use it.
+        used = {place.model for place in self.plan.places if place.graph is not None}
+        fleets: dict[str, list[nn.Module]] = {model: [] for model in self.shape.slots if model in used}
+        for place in (p for p in self.plan.places if p.model in used):
             with seeded(*self._origin(place.model, place.node, place.graph)):
                 network = build(place.model, self.setting.split.train.shape, self.setting.split.train.classes)
             fleets[place.model].append(network.to(self.dtype))
         layouts = self.setting.mode.layouts
-        return {m: Fleet(networks, layouts.get(m, "stacked")) for m, networks in fleets.items() if networks}
+        return {m: Fleet(networks, layouts.get(m, "stacked")) for m, networks in fleets.items()}
 
     def _origin(self, model: str, node: int, graph: int | None) -> tuple[str | int, ...]:
         s = self.setting

@@ -36,7 +36,7 @@ def drawn(count: int, models: tuple[str, str], seed: int = 0) -> list[Graph]:
 def weights(trainer, graph: int) -> dict[tuple[int, str], torch.Tensor]:
     """Parameters and buffers of each trained node of one graph of a pack."""
     out = {}
-    fleets = dict(zip(trainer.shape.slots, trainer.module.fleets, strict=True))
+    fleets = dict(zip(trainer.module.models, trainer.module.fleets, strict=True))
     for place in trainer.plan.places:
         if place.graph == graph:
             for name, tensor in fleets[place.model].network(place.row).items():
@@ -216,7 +216,7 @@ def test_a_graph_that_diverges_leaves_its_neighbours_alone(prepare):
     graphs = drawn(6, ("mlp4", "mlp7"), seed=2)
     calm = prepare(graphs)
     wild = prepare(graphs)
-    fleets = dict(zip(wild.shape.slots, wild.module.fleets, strict=True))
+    fleets = dict(zip(wild.module.models, wild.module.fleets, strict=True))
     sick = next(p for p in wild.plan.places if p.graph == 3)
     with torch.no_grad():
         next(iter(fleets[sick.model].network(sick.row).values()))[:] = float("nan")
