@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.executors.protocol import EpochDone
 from engine.store.trials import Trial
 
 
@@ -27,7 +26,8 @@ class Progress:
     """Trials a second since this process began to train."""
     eta: float | None
     """Seconds left at that rate."""
-    pack: EpochDone | None = None
+    part: float = 0.0
+    """Graphs' worth of work in the packs that are running."""
 
 
 @dataclass(frozen=True, slots=True)

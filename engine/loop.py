@@ -46,9 +46,9 @@ def dml(models: Sequence[str]) -> Graph:
 
 
 def demand(draws: Iterable[Draw], extra: Iterable[Graph] = ()) -> list[Graph]:
-    """Distinct effective graphs that need training: what the packs' shape is made for."""
+    """Distinct effective graphs that need training, `extra` first: what packs are made of."""
     effective = (draw.graph.effective().graph for draw in draws)
-    return list(dict.fromkeys([g for g in effective if g is not None and g.is_taught] + list(extra)))
+    return list(dict.fromkeys([*extra, *(g for g in effective if g is not None and g.is_taught)]))
 
 
 @dataclass
@@ -70,6 +70,7 @@ class Search:
     _waiting: dict[str, list[tuple[Draw, Effective]]] = field(default_factory=lambda: defaultdict(list))
     _trained: dict[str, Training] = field(default_factory=dict)
     _written: float = 0.0
+    _running: dict[int, EpochDone] = field(default_factory=dict)
 
     def events(self) -> Iterator[Event]:
         """Run to the end of the strategy (or the limit), yielding what was recorded."""
@@ -80,8 +81,9 @@ class Search:
         numbers = {trial.number for trial in known}
         try:
             yield self._progress()
-            yield from self._settle([d for d in self.strategy.ask(self.strategy.total) if d.number not in numbers])
-            yield from self._train(self._jobs())
+            draws = self.strategy.ask(self.strategy.total)
+            yield from self._settle([d for d in draws if d.number not in numbers])
+            yield from self._train(self._jobs(draws) if self._waiting else ())
         finally:  # also after Ctrl-C, or when nobody listens any more
             complete = self.done >= self.strategy.total
             self._status(FINISHED if complete else "stopped")
@@ -105,23 +107,19 @@ class Search:
         if ready:
             yield from self._record(ready)
 
-    def _jobs(self) -> Iterator[PackJob]:
-        """Packs of what waits, one repeat after the other, references first in line of each repeat."""
-        by_repeat: dict[int, dict[Graph, None]] = defaultdict(dict)
-        repeats = sorted({draws[0][0].repeat for draws in self._waiting.values()})
-        for repeat in repeats:
-            for graph in references(self.space):
-                if training_id(graph.key, repeat) not in self._trained:
-                    by_repeat[repeat][graph] = None
-        for draws in self._waiting.values():
-            draw, effective = draws[0]
-            assert effective.graph is not None
-            by_repeat[draw.repeat][effective.graph] = None
-        number = max((t.pack for t in self._trained.values()), default=-1) + 1
-        for repeat in repeats:
-            graphs = list(by_repeat[repeat])
+    def _jobs(self, draws: Sequence[Draw]) -> Iterator[PackJob]:
+        """The packs of all draws, one repeat after the other, references first; those that are trained are passed over.
+
+        The division into packs does not depend on what is done, so a resumed search forms the very packs it had: compiled
+        code may give other last bits at another place of a pack.
+        """
+        number = 0
+        for repeat in sorted({draw.repeat for draw in draws}):
+            graphs = demand((d for d in draws if d.repeat == repeat), references(self.space))
             for places in fill(graphs, self.shape):
-                yield PackJob(number, tuple(str(graphs[i]) for i in places), repeat)
+                job = PackJob(number, tuple(str(graphs[i]) for i in places), repeat)
+                if any(training_id(graphs[i].key, repeat) not in self._trained for i in places):
+                    yield job
                 number += 1
 
     def _train(self, jobs: Iterable[PackJob]) -> Iterator[Event]:
@@ -130,15 +128,20 @@ class Search:
         self.started, self._light = time.monotonic(), self.fresh
         for event in self.executor.run(jobs):
             if isinstance(event, EpochDone):
-                yield self._progress(event)
+                self._running[event.pack] = event
+                yield self._progress()
                 continue
             yield from self._pack_done(event)
             if self.limit is not None and self.fresh >= self.limit:
                 return
 
     def _pack_done(self, event: PackDone) -> Iterator[Event]:
+        self._running.pop(event.pack, None)
+        new = tuple(t for t in event.trainings if t.id not in self._trained)
+        ids = {t.id for t in new}
+        event = PackDone(event.pack, new, tuple(c for c in event.curves if c.id in ids))
         trials = []
-        for training in event.trainings:
+        for training in new:
             self._trained[training.id] = training
             waiting = self._waiting.pop(training.id, [])
             trials += [trial_of(draw, effective, training) for draw, effective in waiting]
@@ -161,30 +164,25 @@ class Search:
         if trial.error is not None and (self.best is None or trial.error < (self.best.error or 0.0)):
             self.best = trial
 
-    def _progress(self, pack: EpochDone | None = None) -> Progress:
-        part = pack.graphs * pack.epoch / pack.epochs if pack else 0.0
+    def _progress(self) -> Progress:
+        part = sum(p.graphs * p.epoch / p.epochs for p in self._running.values())
         seconds = time.monotonic() - self.started
         trained = self.fresh - self._light + part
         rate = trained / seconds if trained and seconds > 1 else None
-        left = self.strategy.total - self.done - part
-        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, pack)
+        left = max(0.0, self.strategy.total - self.done - part)
+        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, part)
         if time.monotonic() - self._written > STATUS_EVERY:
-            self._status("training", made)
+            self._status("training", made.rate, made.eta)
         return made
 
-    def _status(self, phase: str, progress: Progress | None = None) -> None:
+    def _status(self, phase: str, rate: float | None = None, eta: float | None = None) -> None:
         self._written = time.monotonic()
-        pack = progress.pack if progress else None
-        packs = []
-        if pack:
-            packs.append(
-                PackStatus(number=pack.pack, graphs=pack.graphs, epoch=pack.epoch, epochs=pack.epochs, worker=pack.worker)
-            )
-        rate, eta = (progress.rate, progress.eta) if progress else (None, None)
-        total = self.strategy.total
-        self.run.write_status(
-            Status(phase=phase, done=self.done, total=total, packs=tuple(packs), rate=rate, eta=eta)
+        packs = tuple(
+            PackStatus(number=p.pack, graphs=p.graphs, epoch=p.epoch, epochs=p.epochs, worker=p.worker)
+            for p in self._running.values()
         )
+        total = self.strategy.total
+        self.run.write_status(Status(phase=phase, done=self.done, total=total, packs=packs, rate=rate, eta=eta))
 
 
 def _light(draw: Draw, state: State) -> Trial:

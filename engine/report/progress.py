@@ -54,8 +54,7 @@ class Line:
         rate = "-" if event.rate is None else f"{event.rate:.1f}"
         told = f"{event.done:,}/{event.total:,} graphs  best {best}  {rate} graphs/s  {duration(event.eta)} left"
         if self._live:
-            part = event.pack.graphs * event.pack.epoch / event.pack.epochs if event.pack else 0
-            self._bar.update(self._task, completed=event.done + part, told=told, refresh=True)
+            self._bar.update(self._task, completed=event.done + event.part, told=told, refresh=True)
         elif time.monotonic() - self._last > PLAIN_EVERY or event.done == event.total:
             self._last = time.monotonic()
             self._say(told)

@@ -33,6 +33,11 @@ class Fleet(nn.Module):
             self.register_buffer(_flat(name), buffer.detach())
         # The architecture alone, without tensors; kept out of the module tree so that it is neither moved nor saved.
         self.__dict__["skeleton"] = networks[0].to("meta")
+        self.noisy = any("dropout" in type(m).__name__.lower() or "stochastic" in type(m).__name__.lower()
+                         for m in networks[0].modules())  # fmt: skip
+        """Does the architecture draw random numbers while it trains (dropout, stochastic depth)?"""
+        self.noise = 0
+        """Seed of those draws at the next step: one for all networks, so that a result does not depend on its neighbours."""
 
     def state(self) -> dict[str, Tensor]:
         """Stacked parameters and buffers under the network's own names."""
@@ -48,12 +53,26 @@ class Fleet(nn.Module):
         skeleton: nn.Module = self.__dict__["skeleton"]
         skeleton.train(self.training)
         state = self.state()
+        if self.noisy and self.training:
+            return self._noisy(skeleton, state, images)
+        return self._run(skeleton, state, images)
+
+    def _noisy(self, skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
+        with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
+            torch.manual_seed(self.noise)
+            return self._run(skeleton, state, images)
+
+    def _run(self, skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
         if self.layout == "stacked":
-            return vmap(lambda held: functional_call(skeleton, held, (images,)), randomness="different")(state)
+            return vmap(lambda held: functional_call(skeleton, held, (images,)), randomness="same")(state)
         if images.shape[1] > 1:
             images = images.contiguous(memory_format=torch.channels_last)
         parts = {n: t.unbind(0) for n, t in state.items()}
-        outs = [functional_call(skeleton, {n: p[i] for n, p in parts.items()}, (images,)) for i in range(self.size)]
+        outs = []
+        for place in range(self.size):
+            if self.noisy and self.training:
+                torch.manual_seed(self.noise)
+            outs.append(functional_call(skeleton, {n: p[place] for n, p in parts.items()}, (images,)))
         return torch.stack(outs)
 
 

@@ -31,14 +31,17 @@ def _fleet(model: str, node: int, setting: Setting, cache: TeacherCache | None) 
     train = setting.split.train
     with seeded("spare", model):
         network = build(model, train.shape, train.classes).to(DTYPES[setting.protocol.precision])
-    path = cache and cache.path(setting.protocol, setting.seed, setting.repeat, model, node, setting.mode.device)
+    mode = setting.mode
+    layout = mode.layouts.get(model, "stacked")
+    how = f"{mode.device}, {mode.threads} threads, {layout}"  # what may change a teacher's last bits
+    path = cache and cache.path(setting.protocol, setting.seed, setting.repeat, model, node, how)
     state = cache.load(path, skeleton(model, train)) if cache and path else None
     if state is None:
         state = _train_alone(model, node, setting)
         if cache and path:
             cache.save(path, state)
     network.load_state_dict(state)
-    return Fleet([network], setting.mode.layouts.get(model, "stacked"))
+    return Fleet([network], layout)
 
 
 def _train_alone(model: str, node: int, setting: Setting) -> dict:

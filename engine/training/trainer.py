@@ -25,7 +25,7 @@ from engine.training.mode import Mode
 from engine.training.models.registry import build
 from engine.training.optimisers import optimiser, schedule
 from engine.training.pack import PackShape, Plan, plan
-from engine.training.seeds import seeded
+from engine.training.seeds import derive, seeded
 from engine.training.teachers import TeacherBank
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
@@ -147,8 +147,9 @@ class PackTrainer:
         module = PackModule(self._fleets(), self.plan, p, self.gates).to(s.accelerator.device)
         chosen = optimiser(module.parameters(), p)
         self.module, self.optimiser, self.schedule = s.accelerator.prepare(module, chosen, schedule(chosen, p))
+        self.noisy = [fleet for fleet in module.fleets if isinstance(fleet, Fleet) and fleet.noisy]
         # Compiled code is one function for all packs: their shapes are equal, so only the first pack compiles.
-        self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile else self.module
+        self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile and not self.noisy else self.module
 
     def _fleets(self) -> dict[str, Fleet]:
         # A fleet of spare networks only is not built: a model that raises must not reach packs that do not use it.
@@ -188,6 +189,8 @@ class PackTrainer:
 
     def loss(self, batch: Batch, step: int) -> PackLoss:
         """The pack's losses on a mini-batch at iteration `step` (1-based)."""
+        for fleet in self.noisy:
+            fleet.noise = derive("noise", self.setting.seed, self.setting.repeat, step)
         taught = self.setting.teachers.on_batch(batch, self.plan.used_teachers, self.batches.augments)
         found: PackLoss = self.step_loss(batch.images, batch.labels, taught, self.gates.at(step))
         return found

@@ -226,3 +226,24 @@ def test_a_graph_that_diverges_leaves_its_neighbours_alone(prepare):
     for i in (0, 1, 2, 4, 5):
         for name, tensor in weights(calm, i).items():
             torch.testing.assert_close(weights(wild, i)[name], tensor, rtol=0, atol=0)
+
+
+def test_dropout_does_not_depend_on_the_pack_either(prepare, monkeypatch):
+    """A network that draws while it trains: pack against single, stacked against looped."""
+    from engine.training.models import registry
+
+    monkeypatch.setitem(
+        registry.FAMILIES,
+        "mlp",
+        lambda n, shape, classes: torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(36, n[0]), torch.nn.Dropout(0.5), torch.nn.Linear(n[0], classes)
+        ),
+    )
+    graphs = drawn(6, ("mlp4", "mlp7"))
+    together = finish(prepare(graphs))
+    looped = finish(prepare(graphs, layouts={"mlp4": "looped", "mlp7": "looped"}))
+    for i in (1, 4):
+        alone = finish(prepare([graphs[i]]))
+        for name, tensor in weights(alone, 0).items():
+            torch.testing.assert_close(weights(together, i)[name], tensor, rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(weights(looped, i)[name], tensor, rtol=1e-9, atol=1e-9)
