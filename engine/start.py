@@ -23,7 +23,7 @@ from engine.store.folder import INFO
 from engine.store.runs import Run
 from engine.store.trials import RunInfo
 from engine.strategies.protocol import Strategy
-from engine.training.calibrate import choose, cores
+from engine.training.calibrate import choose
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
 from engine.training.pack import PackShape
@@ -73,7 +73,7 @@ def _executor(
     """Packs in this process, or in as many workers as there is room for."""
     teachers = options.teachers or folder.parent / ".teachers"
     gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
-    workers = options.workers or gpus or max(1, cores() // mode.threads)
+    workers = options.workers or gpus or mode.workers
     if workers == 1:
         return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
     task = Task(space.protocol, options.data, shape, mode, options.seed, teachers)

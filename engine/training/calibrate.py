@@ -46,6 +46,9 @@ MEMORY_SHARE = 0.4
 MEMORY_MOST = 2 << 30
 """Bytes a pack takes at most on a CPU: larger ones gain nothing there."""
 
+ALONE_BELOW = 10.0
+"""Seconds of work below which one process does it all: another one loads torch for 3 s first."""
+
 COMPILE_FROM = 240.0
 """Seconds of eager training from which compiling is tried: it costs 5-30 s a search."""
 
@@ -126,7 +129,10 @@ def choose(
     size, step, reason = fixed.get("pack"), None, "as asked"
     if size is None:
         size, step, reason = _size(bench, mode, workers or 1)
-    mode = msgspec.structs.replace(mode, pack=size, reason=reason)
+    steps = protocol.epochs * protocol.steps_an_epoch()
+    if step is not None and step * steps * len(graphs) < ALONE_BELOW:
+        workers = 1
+    mode = msgspec.structs.replace(mode, pack=size, reason=reason, workers=workers or 1)
     shape = shape_for(graphs, size, nodes)
     wanted = fixed.get("compile")
     if wanted or (wanted is None and _worth_trying(bench, step, len(graphs))):
@@ -170,7 +176,11 @@ def _layouts(bench: Bench) -> dict[str, Any]:
         times = {}
         for layout in LAYOUTS:
             mode = msgspec.structs.replace(bench.mode, layouts={model: layout})
-            times[layout] = replace(bench, graphs=alone).seconds(shape_for(alone, 4, 1), mode, 2)[0]
+            try:
+                times[layout] = replace(bench, graphs=alone).seconds(shape_for(alone, 4, 1), mode, 2)[0]
+            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+                told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+                raise TrainingError(f"model {model!r} cannot train on {bench.protocol.data}: {told}") from error
         chosen[model] = min(times, key=lambda layout: times[layout])
     return chosen
 

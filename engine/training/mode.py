@@ -19,6 +19,8 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     """Is forward and loss compiled (needs a C++ compiler on a CPU)?"""
     threads: int = 1
     """Threads of a process."""
+    workers: int = 1
+    """Worker processes, where the command line does not say; changes no bits."""
     device: str = "cpu"
     """Kind of device."""
     shape: dict[str, Any] | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
 
 import torch
@@ -58,13 +59,19 @@ def _torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
     return GreyToColour(inner) if shape[0] == 1 else inner
 
 
+@cache
+def _installed() -> dict[str, metadata.EntryPoint]:
+    """Models that other packages bring, looked up once: a search of packages takes 5 ms, building an MLP 0.2."""
+    return {entry.name: entry for entry in metadata.entry_points(group="engine.models")}
+
+
 def builder(name: str) -> Builder:
     """The function that makes a new network of that name. Raises TrainingError for an unknown one."""
     if not is_model(name):
         raise TrainingError(f"unknown model {name!r}", nearest(name, model_examples()))
     if name.startswith("torchvision:"):
         return lambda shape, classes: _torchvision(name.removeprefix("torchvision:"), shape, classes)
-    for entry in metadata.entry_points(group="engine.models", name=name):
+    if (entry := _installed().get(name)) is not None:
         return entry.load()
     family = FAMILIES[re.match(r"[a-z]+", name)[0]]  # type: ignore[index]
     return lambda shape, classes: family(_numbers(name), shape, classes)
