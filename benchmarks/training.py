@@ -125,13 +125,17 @@ def compare(work: str, rounds: int, fixed: dict) -> dict:
     threads = {n: _loop_seconds(loop, n, 12) for n in {1, mode.threads}}
     best = min(threads, key=lambda n: threads[n])
     steps = protocol.steps_an_epoch()
-    rows = []
+    rows, validations = [], []
     for _ in range(rounds):
         torch.set_num_threads(mode.threads)
         start = time.perf_counter()
         next(run)
         pack = (time.perf_counter() - start) / steps / len(places)
-        rows.append((pack * 1e3, _loop_seconds(loop, best, max(8, min(64, int(pack * steps * len(places) / threads[best])))) * 1e3))
+        start = time.perf_counter()
+        trainer.evaluate(seen.validation)
+        validations.append((time.perf_counter() - start) / steps / len(places) * 1e3)
+        chosen = max(8, min(64, int(pack * steps * len(places) / threads[best])))
+        rows.append((pack * 1e3, _loop_seconds(loop, best, chosen) * 1e3))
     torch.set_num_threads(mode.threads)
     return {
         "work": work,
@@ -139,6 +143,10 @@ def compare(work: str, rounds: int, fixed: dict) -> dict:
         "pack_ms": statistics.median(p for p, _ in rows),
         "loop_ms": statistics.median(one for _, one in rows),
         "ratio": statistics.median(one / p for p, one in rows),
+        "of_it_validation_ms": statistics.median(validations),
+        "ratio_without_validation": statistics.median(
+            one / (p - v) for (p, one), v in zip(rows, validations, strict=True)
+        ),
         "loop_threads": best,
         "rounds": rounds,
     }
@@ -178,10 +186,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     p.add_argument("--work", choices=sorted(WORKS), default="digits")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--pack", type=int)
+    p.add_argument("--threads", type=int, help="threads of the packs' process (default: the mode's)")
     p.add_argument("--compile", action="store_true")
     p.add_argument("--whole", action="store_true")
     args = p.parse_args(argv)
-    fixed = {"compile": args.compile} | ({"pack": args.pack} if args.pack else {})
+    fixed = {"compile": args.compile} | {n: v for n in ("pack", "threads") if (v := getattr(args, n))}
     print(json.dumps(whole() if args.whole else compare(args.work, args.rounds, fixed), indent=2))
 
 
