@@ -70,21 +70,27 @@ def condition(parted: Split, verdicts: Sequence[Verdict | None], screen: Screen)
     return "\n".join([curves(parted.edfs(), screen), *(f"- {sentence}" for sentence in said)])
 
 
+ADVICE_FROM = 104
+"""Characters from which the table of advice has all its columns."""
+
+
 def advice(found: Advised, steps: Sequence[Step], steady: Stability | None, screen: Screen) -> str:
     """The ranked constraints, why, how they were counted, and whether half the trials would have said the same."""
     shown = found.ranked[:RANKED]
+    columns = ["constraint", "graphs", "n", "lift", "interval", "median", "q10", "best %", "top 5 % lost"]
     rows = [
-        [a.phrase, "sure" if a.is_sure else "", f"{step.keys:,}", str(a.child.n), f"{a.lift.value:+.2f}",
+        [a.phrase, f"{step.keys:,}", str(a.child.n), f"{a.lift.value:+.2f}{'*' if a.is_sure else ' '}",
          f"{a.lift.low:+.2f} to {a.lift.high:+.2f}", f"{a.median.value:.2f}", f"{a.tenth.value:.2f}", f"{a.best:.2f}",
          f"{100 * a.regret.top5.value:.0f} %"]
         for a, step in zip(shown, steps, strict=False)
     ]
-    columns = ["constraint", "", "graphs", "n", "lift", "interval", "median %", "q10 %", "best %", "drops of top 5 %"]
+    if screen.width < ADVICE_FROM:  # the constraint is what is read: it gets the room of two columns
+        columns, *rows = ([r[0], *r[2:7], r[8]] for r in (columns, *rows))
     parts = [
-        table(columns, rows, screen, 2),
+        table(columns, rows, screen),
         *(f"{i}. {a.phrase}: {reason(a, found)}; {_next(step)}"
           for i, a, step in zip((1, 2, 3), shown, steps, strict=False)),
-        f"lift: 1 if all graphs kept were in the best tenth of the {found.parent.n}, 0 if no better than all; intervals hold "
+        f"* surely better than the space; lift: 1 if all graphs kept were in the best tenth of the {found.parent.n}, 0 if no better than all; intervals hold "
         f"for all {len(found.ranked)} constraints and {found.looked} looks at once ({found.critical:.2f} standard errors)",
     ]
     if found.too_few:
