@@ -78,7 +78,19 @@ def _search(args: argparse.Namespace) -> int:
     if (shown := _finished(args, space, strategy, folder)) is not None:
         print(f"{folder} is finished: nothing is left to do", file=sys.stderr)
         return _end(args, shown)
+    _refuse_taken(folder)
     return _end(args, _train(args, space, strategy, folder, started))
+
+
+def _refuse_taken(folder: Path) -> None:
+    """Raise StoreError before the seconds of loading and measuring: locked by another search, or not ours to fill."""
+    from engine.store.folder import INFO, check_vacant
+    from engine.store.runs import Run
+
+    if (folder / INFO).exists():
+        Run.open(folder).close()
+    elif folder.exists():
+        check_vacant(folder)
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
