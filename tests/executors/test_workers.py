@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 
@@ -71,7 +72,8 @@ def test_a_graph_that_kills_its_workers_is_found_and_recorded_as_failed(tmp_path
     (info / "entry_points.txt").write_text("[engine.models]\ndeadly = deadly:make\n")
     (home / "deadly.py").write_text(
         "import os\nfrom torch import nn\n\n"
-        "class Deadly(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.linear = nn.Linear(64, 10)\n\n"
+        "class Deadly(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.linear = nn.Linear(64, 10)\n\n"
         "    def forward(self, x):\n        os._exit(9)\n\n\n"
         "def make(shape, classes):\n    return Deadly()\n"
     )
@@ -88,7 +90,11 @@ def test_a_graph_that_kills_its_workers_is_found_and_recorded_as_failed(tmp_path
     assert failed.reason == "its worker died each time it was trained (exit code 9)"
 
 
-@pytest.mark.parametrize(("graphs", "most", "workers", "size"), [(513, 64, 2, 52), (8, 64, 2, 4), (1, 64, 2, 1), (129, 64, 1, 43)])
+SHARED = [(513, 64, 2, 52), (8, 64, 2, 4), (1, 64, 2, 1), (129, 64, 1, 43)]
+
+
+@pytest.mark.parametrize(("graphs", "most", "workers", "size"), SHARED)
 def test_packs_are_shared_evenly(graphs, most, workers, size):
-    assert balanced(graphs, most, workers) == size
-    assert -(-(-(-graphs // size)) // workers) <= -(-(-(-graphs // most)) // workers)
+    assert balanced(graphs, most, workers) == size <= most
+    packs = math.ceil(graphs / size)
+    assert packs % workers == 0 or packs == graphs
