@@ -90,7 +90,8 @@ def advice(found: Advised, steps: Sequence[Step], steady: Stability | None, scre
         table(columns, rows, screen),
         *(f"{i}. {a.phrase}: {reason(a, found)}; {_next(step)}"
           for i, a, step in zip((1, 2, 3), shown, steps, strict=False)),
-        f"* surely better than the space; lift: 1 if all graphs kept were in the best tenth of the {found.parent.n}, 0 if no better than all; intervals hold "
+        f"* surely better than the space; lift: 1 if all graphs kept were in the best tenth of the {found.parent.n}, 0 if no "
+        "better than all; intervals hold "
         f"for all {len(found.ranked)} constraints and {found.looked} looks at once ({found.critical:.2f} standard errors)",
     ]
     if found.too_few:
