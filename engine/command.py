@@ -28,6 +28,13 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(BAD_INPUT)
 
 
+class Part(Parser):
+    """One verb of a command with several; made by argparse, which names it after its parent."""
+
+    def __init__(self, *, prog: str, description: str = "") -> None:
+        super().__init__(prog.removeprefix("python -m "), description)
+
+
 def run(command: Callable[[], int], after_interrupt: str = "") -> int:
     """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C becomes one line and 130.
 

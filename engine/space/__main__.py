@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine.errors import EngineError, SpaceError
+from engine import command
+from engine.errors import SpaceError
 from engine.space import children, explain, family, files, refinement
 from engine.space.counting import Counts
 from engine.space.design import load
@@ -28,26 +29,12 @@ EXAMPLE = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
-    try:
-        return run(parser().parse_args(arguments))
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone (`| head`): nothing is left to say
-        return 0
-    except KeyboardInterrupt:
-        return 130
+    return command.run(lambda: run(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = argparse.ArgumentParser(
-        "python -m engine.space",
-        description="Look at a design space, try a constraint, write a child.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = command.Parser("engine.space", f"Look at a design space, try a constraint, write a child.\n\n{EXAMPLE}")
     add = made.add_argument
     add("file", nargs="?", metavar="FILE", help="a space file, or a shipped space's name (X, digits/X)")
     add("--json", action="store_true", help="one JSON object on stdout")

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import EngineError, StoreError
+from engine import command
+from engine.errors import StoreError
 from engine.store import export
 from engine.store.check import Checkup, check
 from engine.store.durable import disk
@@ -31,32 +32,27 @@ EXAMPLES = """examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done and whole, 2 bad input or a damaged run, 130 interrupted."""
-    options = parser().parse_args(arguments)
-    try:
+
+    def chosen() -> int:
+        options = parser().parse_args(arguments)
         return int(options.command(options))
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone (`| head`): nothing is left to say
-        return 0
-    except KeyboardInterrupt:
-        return 130
+
+    return command.run(chosen)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    layout: dict[str, Any] = {"epilog": EXAMPLES, "formatter_class": argparse.RawDescriptionHelpFormatter}
-    made = argparse.ArgumentParser("python -m engine.store", description="Look after a run folder.", **layout)
-    parts = made.add_subparsers(required=True, metavar="check|compact|export")
-    checking = parts.add_parser("check", help="verify every checksum and cross-reference", **layout)
+    doc = f"Look after a run folder.\n\n{EXAMPLES}"
+    made = command.Parser("engine.store", doc)
+    parts = made.add_subparsers(required=True, metavar="check|compact|export", parser_class=command.Part)
+    checking = parts.add_parser("check", help="verify every checksum and cross-reference", description=EXAMPLES)
     checking.add_argument("--repair", action="store_true", help="mend what can be mended without loss")
     checking.add_argument("--salvage", action="store_true",
                           help="mend, going on without lost records; the damaged file is kept beside")
     checking.set_defaults(command=run_check)
-    compacting = parts.add_parser("compact", help="rewrite the files without what was replaced", **layout)
+    compacting = parts.add_parser("compact", help="rewrite the files without what was replaced", description=EXAMPLES)
     compacting.set_defaults(command=run_compact)
-    exporting = parts.add_parser("export", help="write the trials for other tools", **layout)
+    exporting = parts.add_parser("export", help="write the trials for other tools", description=EXAMPLES)
     kinds = exporting.add_mutually_exclusive_group()
     kinds.add_argument("--csv", dest="kind", action="store_const", const="csv", default="csv",
                        help="one flat row a trial (the default)")
