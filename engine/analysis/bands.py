@@ -55,6 +55,8 @@ class Band:
         """`simultaneous 95 % band, equal precision, n = 240`: what a figure must say."""
         if self.kind == "passes":
             return f"range of {self.n} passes (training noise; no sampling error, the whole space was trained)"
+        if self.fraction >= 1:
+            return f"the whole space was trained (n = {self.n}): no sampling width, one pass shows no training noise"
         name = _WORDS[self.kind].format(f"{100 * self.coverage:g}")
         share = f", {100 * self.fraction:.0f} % of the space drawn" if self.fraction >= 0.01 else ""
         return f"{name}, n = {self.n}{share}"
