@@ -1,13 +1,13 @@
 """See which graphs of a run are good, and what constraint they suggest.
 
 examples:
-  python -m engine.analysis runs/digits-A-random                       the five conditions in short
-  python -m engine.analysis runs/digits-A-random --by label-aux        EDFs by one of them
-  python -m engine.analysis runs/digits-A-random --by a --by c         crossed
-  python -m engine.analysis runs/digits-A-random --where "m[aux] = mlp96" --by aux-target
-  python -m engine.analysis runs/digits-A-random --split "L[2,1] = L[3,1]"
-  python -m engine.analysis runs/digits-A-random --advice --json
-  python -m engine.analysis runs/digits-B-random runs/digits-C-random  two runs in one plot
+  python -m engine.analysis runs/digits-A-random600                       the five conditions in short
+  python -m engine.analysis runs/digits-A-random600 --by label-aux        EDFs by one of them
+  python -m engine.analysis runs/digits-A-random600 --by a --by c         crossed
+  python -m engine.analysis runs/digits-A-random600 --where "m[aux] = mlp96" --by aux-target
+  python -m engine.analysis runs/digits-A-random600 --split "L[2,1] = L[3,1]"
+  python -m engine.analysis runs/digits-A-random600 --advice --json
+  python -m engine.analysis runs/digits-B-random600 runs/digits-C-random600  two runs in one plot
 """
 
 from __future__ import annotations
