@@ -1,8 +1,8 @@
 """Write a report of a run, or of a lineage of runs, to files.
 
 examples:
-  python -m engine.report runs/digits-A-random600 --out report
-  python -m engine.report runs/digits-A-random600 runs/digits-B-random600 runs/digits-X-exhaustive --out report --formats html,pdf,tex
+  python -m engine.report runs/digits-A-random600 --out report --formats html,pdf,tex
+  python -m engine.report runs/digits-A-random600 runs/digits-B-random600 runs/digits-X-exhaustive --out report
 """
 
 from __future__ import annotations
