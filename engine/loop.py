@@ -17,6 +17,7 @@ from engine.executors.protocol import EpochDone, Executor, PackDone, PackJob
 from engine.space.catalogue import THROUGH
 from engine.space.design import Space
 from engine.space.graph import Effective, Graph
+from engine.space.refinement import whatif
 from engine.store.runs import Run
 from engine.store.status import FINISHED, PackStatus, Status
 from engine.store.trials import State, Training, Trial
@@ -36,8 +37,13 @@ def references(space: Space) -> list[Graph]:
     combinations = list(product(*space.models))
     if len(combinations) > MOST_REFERENCES:
         return []
-    graphs = {dml(models).effective().graph for models in combinations}
+    graphs = {dml(models).effective().graph for models in combinations if _may_have(space, models)}
     return sorted(g for g in graphs if g is not None)
+
+
+def _may_have(space: Space, models: Sequence[str]) -> bool:
+    """Is there a graph with these models in the space? Its constraints may leave out what its domains list."""
+    return whatif(space, " and ".join(f"m[{node}] = {model}" for node, model in enumerate(models, 1))).keys > 0
 
 
 def dml(models: Sequence[str]) -> Graph:
