@@ -165,4 +165,4 @@ def test_no_torch_and_no_late_libraries_come_with_the_import() -> None:
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "python -m engine.analysis runs/digits-A-random --by label-aux" in capsys.readouterr().out
+    assert "python -m engine.analysis runs/digits-A-random600 --by label-aux" in capsys.readouterr().out
