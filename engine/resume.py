@@ -8,15 +8,17 @@ from typing import Any
 
 from engine.errors import StoreError
 from engine.space.design import Space
+from engine.store.folder import space_of
 from engine.store.trials import RunInfo
 
 
-def differing(info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> list[str]:
+def differing(
+    other: Space, info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]
+) -> list[str]:
     """What the command asks for that the run folder has otherwise, each as `field: asked / has`.
 
-    `mode` holds only what the command line fixes; anything else is taken from the run.
+    `other` is the space of `info`; `mode` holds only what the command line fixes; anything else is taken from the run.
     """
-    other = Space.from_resolved(info.space)
     out = [f"{field}: {_part(space, field)} / {_part(other, field)}" for field in space.differs(other)]
     for name in strategy.keys() | info.strategy.keys():
         asked, has = strategy.get(name), info.strategy.get(name)
@@ -30,7 +32,7 @@ def differing(info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: in
 
 def check(folder: Path, info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> None:
     """Raise StoreError naming every differing field."""
-    if found := differing(info, space, strategy, seed, mode):
+    if found := differing(space_of(folder, info), info, space, strategy, seed, mode):
         raise StoreError(
             f"{folder}: holds another search (asked / has): {'; '.join(sorted(found))}", "name another folder with --run"
         )

@@ -12,6 +12,7 @@ from engine.analysis.edf import Edf, of_trials
 from engine.errors import EngineError
 from engine.space.design import Space, load
 from engine.space.files import shipped
+from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
 from engine.store.status import FINISHED, Status
 from engine.store.trials import Curve, State, Training, Trial
@@ -96,7 +97,7 @@ class _Run:
     def _read(self) -> RunView:
         if self._reader is None:
             self._reader = RunReader(self.folder)
-            self._space = Space.from_resolved(self._reader.info.space, f"{self.folder / 'run.json'}: space")
+            self._space = space_of(self.folder, self._reader.info)
             self._edf = None
         assert self._space is not None
         update = self._reader.refresh()

@@ -10,6 +10,7 @@ from engine.analysis.holding import holding
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.space.space import Space
+from engine.store.folder import space_of
 from engine.store.reader import RunReader
 from engine.store.trials import Curve, RunInfo, Training, Trial
 
@@ -60,7 +61,7 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
     """
     with RunReader(folder) as reader:
         reader.refresh()
-        space = Space.from_resolved(reader.info.space)
+        space = space_of(folder, reader.info)
         info, trials, trainings = reader.info, tuple(reader.trials), reader.trainings
         kept = {i: c for i in trainings if (c := reader.curve(i)) is not None} if curves else {}
     name = info.strategy.get("name")

@@ -14,6 +14,7 @@ from engine.report.terminal import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
 from engine.space.design import Space
 from engine.space.graph import Graph, edges
+from engine.store.folder import space_of
 from engine.store.trials import RunInfo, State, Training, Trial
 
 BEST = 5
@@ -76,7 +77,7 @@ def result(
     folder: Path, info: RunInfo, trials: Sequence[Trial], trainings: dict[str, Training], wall: float | None = None
 ) -> Result:
     """Compute the result of a run from its records."""
-    space = Space.from_resolved(info.space)
+    space = space_of(folder, info)
     seen = Counter(t.state for t in trials)
     ranked = rank(trials)
     return Result(

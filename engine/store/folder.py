@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import StoreError
+from engine.space.space import Space
 from engine.store.durable import SCRATCH, disk, replace_file
 from engine.store.frames import is_torn
 from engine.store.journal import JOURNAL
@@ -57,6 +58,11 @@ def read_info(folder: Path) -> RunInfo:
     except msgspec.MsgspecError as error:
         hint = "restore it from a copy; the trials are in other files"
         raise StoreError(f"{path}: damaged ({error})", hint) from None
+
+
+def space_of(folder: Path, info: RunInfo) -> Space:
+    """The space a run searches, as frozen in its run.json. Raises SpaceError naming that file."""
+    return Space.from_resolved(info.space, f"{folder / INFO}: space")
 
 
 def find_runs(root: Path) -> list[Path]:

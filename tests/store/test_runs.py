@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import StoreError
+from engine.errors import SpaceError, StoreError
 from engine.store.check import check
+from engine.store.folder import space_of
 from engine.store.mend import mend
 from engine.store.reader import RunReader
 from engine.store.runs import Run, find_runs, read_info
@@ -194,6 +195,13 @@ def test_a_run_json_that_cannot_be_used(folder: Path, text: str, message: str) -
         with pytest.raises(StoreError, match=message) as caught:
             use(folder)
         assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_space_in_run_json_is_told_with_the_files_path(folder: Path) -> None:
+    Run.create(folder, run_info(space={"name": "A", "nodes": 3})).close()
+    with pytest.raises(SpaceError, match="not a resolved space") as caught:
+        space_of(folder, read_info(folder))
+    assert str(caught.value).startswith(f"{folder}/run.json: space: ")
 
 
 def test_what_is_no_run_folder(tmp_path: Path, folder: Path) -> None:
