@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from engine.events import Event, Finished, Progress, TrialsDone
-from engine.executors.protocol import EpochDone, Executor, PackDone, PackJob
+from engine.executors.protocol import EpochDone, Executor, Note, PackDone, PackJob
 from engine.space.catalogue import THROUGH
 from engine.space.design import Space
 from engine.space.graph import Effective, Graph
@@ -137,6 +137,10 @@ class Search:
                 self._running[event.pack] = event
                 yield self._progress()
                 continue
+            if isinstance(event, Note):
+                self.run.log("note", message=event.message)
+                continue
+            assert isinstance(event, PackDone), "no job of this loop pauses"
             yield from self._pack_done(event)
             if self.limit is not None and self.fresh >= self.limit:
                 return

@@ -16,6 +16,12 @@ class PackJob:
     number: int
     graphs: tuple[str, ...]
     repeat: int
+    first: int = 0
+    """Epochs that all of these graphs were trained before, in packs that were paused there. An executor goes on from
+    their checkpoints; a graph whose checkpoint is missing or damaged is trained again from its first epoch: the same
+    numbers, only time is lost."""
+    until: int | None = None
+    """Epoch after which the pack pauses; None: the protocol's last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,31 @@ class PackDone:
     curves: tuple[Curve, ...] = field(repr=False)
 
 
-ExecutorEvent = EpochDone | PackDone
+@dataclass(frozen=True, slots=True)
+class PackPaused:
+    """A pack has come to `PackJob.until`, before the protocol's last epoch: one training and one curve a graph, in the
+    job's order, none to be recorded by itself but those that have come to an end (diverged, failed, dropped)."""
+
+    pack: int
+    epoch: int
+    trainings: tuple[Training, ...]
+    """State STOPPED without a reason for those that can go on: accuracies at `epoch`, `epochs` == `epoch`."""
+    curves: tuple[Curve, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should find in the log: a damaged checkpoint, a worker that died, a pack halved."""
+
+    message: str
+
+
+ExecutorEvent = EpochDone | PackDone | PackPaused | Note
 
 
 class Executor(Protocol):
     """Runs packs. Closing the iterator stops what is running."""
 
     def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
-        """Events as they come; every job ends in exactly one PackDone."""
+        """Events as they come; every job ends in exactly one PackDone or PackPaused."""
         ...
