@@ -85,7 +85,7 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
     mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
     info = RunInfo(
         name=folder.name,
-        space=space.resolved(),
+        space=_judged(space, images).resolved(),
         strategy=strategy.settings(),
         seed=options.seed,
         repeats=strategy.settings().get("repeats", 1),
@@ -98,6 +98,14 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
         total=strategy.total,
     )
     return Run.create(folder, info)
+
+
+def _judged(space: Space, images: Images) -> Space:
+    """The space, its chance rule written down if only the data themselves tell how many classes there are."""
+    protocol = space.protocol
+    if protocol.classes is not None or protocol.chance is not None:
+        return space
+    return space.with_protocol({"chance": protocol.chance_rule(images.classes)})
 
 
 def _frozen(folder: Path, info: RunInfo) -> tuple[Mode, PackShape]:

@@ -53,6 +53,18 @@ DATASETS: dict[str, DatasetFacts] = {
     "svhn": DatasetFacts(10, (3, 32, 32), 73_257),
 }
 
+@dataclass(frozen=True, slots=True)
+class OwnDataset:
+    """A data set that lies in the data folder itself: `npz:NAME`, `folder:NAME` or `folder:NAME@SIDE`."""
+
+    kind: str
+    name: str
+    """Its place below the data folder, and never outside: a space file may come from a stranger."""
+    side: int | None = None
+
+
+_OWN = re.compile(r"(?:(npz)|(folder)):([A-Za-z0-9_][\w.+-]*(?:/[A-Za-z0-9_][\w.+-]*)*)(?(2)(?:@([1-9]\d{0,3}))?)", re.ASCII)
+
 MODEL_PATTERNS: dict[str, str] = {
     r"resnet(20|32|44|56|110)": "He et al. 2016, CIFAR ResNet: 16-32-64 channels, parameter-free shortcut",
     r"wrn(\d+)-(\d+)": "Zagoruyko & Komodakis 2016, wide ResNet: depth 6n+4, width factor k",
@@ -92,8 +104,16 @@ def known_gates() -> tuple[str, ...]:
     return (*GATES, *entry_points("gates"))
 
 
+def own_dataset(name: str) -> OwnDataset | None:
+    """What `npz:NAME` or `folder:NAME@SIDE` means; None for other names, and for one that would leave the data folder."""
+    if (found := _OWN.fullmatch(name)) is None:
+        return None
+    npz, folder, place, side = found.groups()
+    return OwnDataset(npz or folder, place, int(side) if side else None)
+
+
 def known_datasets() -> tuple[str, ...]:
-    return (*DATASETS, *entry_points("datasets"))
+    return (*DATASETS, "npz:NAME", "folder:NAME", *entry_points("datasets"))
 
 
 def is_gate(name: str) -> bool:
@@ -101,7 +121,7 @@ def is_gate(name: str) -> bool:
 
 
 def is_dataset(name: str) -> bool:
-    return name in DATASETS or name in entry_points("datasets")
+    return name in DATASETS or own_dataset(name) is not None or name in entry_points("datasets")
 
 
 def is_model(name: str) -> bool:

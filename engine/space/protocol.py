@@ -17,7 +17,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Paper section 4.1 where it speaks; the fields' own words say where else a default comes from."""
 
     data: str = "cifar100"
-    """Data set: a name of the catalogue or of an entry point in `engine.datasets`."""
+    """Data set: a name of the catalogue, `npz:NAME` or `folder:NAME` below the data folder, or an installed one's name."""
     train: int = 40_000
     """Training images, drawn at random from the data set's training part."""
     validation: int = 10_000

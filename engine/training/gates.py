@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 
 import torch
 from torch import Tensor
 
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import known_gates
+from engine.training.extensions import bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,7 @@ def find(name: str) -> Gate:
     """The gate of that name, built in or from an entry point. Raises TrainingError if there is none."""
     if name in GATES:
         return GATES[name]
-    for entry in metadata.entry_points(group="engine.gates", name=name):
-        gate = entry.load()
+    if (gate := bring("gates", name)) is not None:
         if not isinstance(gate, Gate):
             got = type(gate).__name__
             raise TrainingError(f"gate {name!r}: the entry point must give an engine.training.gates.Gate, got {got}")

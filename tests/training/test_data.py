@@ -17,6 +17,7 @@ from engine.space.catalogue import DATASETS as FACTS
 from engine.space.protocol import resolve
 from engine.training import data
 from engine.training.data import held_out_part, normalise, split, training_part
+from engine.training.datasets import digits
 
 HERE = Path("data")
 
@@ -51,10 +52,10 @@ def test_digits_is_all_of_scikit_learns_divided_in_two():
 
 def test_the_parts_of_digits_are_the_same_for_everybody():
     """Whatever the global generators stand at; the first labels are written down so that a new order cannot slip in."""
-    data._digits_order.cache_clear()
+    digits._order.cache_clear()
     torch.manual_seed(3)
     first = held_out_part("digits", HERE)
-    data._digits_order.cache_clear()
+    digits._order.cache_clear()
     torch.manual_seed(4)
     again = held_out_part("digits", HERE)
     assert torch.equal(first.images, again.images)
@@ -193,6 +194,30 @@ def test_a_damaged_training_file_is_refused(kind, name, tmp_path, monkeypatch):
     path.write_bytes(bytes(blob))
     with pytest.raises(DataError, match="damaged"):
         training_part(name, tmp_path)
+
+
+def test_svhn_is_read_from_its_matlab_files_and_a_search_needs_the_training_file_only(tmp_path, monkeypatch):
+    from scipy.io import savemat
+
+    draw = np.random.default_rng(0)
+    lists, written = {}, {}
+    for part in ("train", "test"):
+        pictures = draw.integers(0, 256, (32, 32, 3, 5), dtype=np.uint8)
+        written[part] = pictures, np.array([10, 1, 9, 10, 3], np.uint8)  # 10 stands for the digit 0
+        path = tmp_path / f"{part}_32x32.mat"
+        savemat(path, {"X": pictures, "y": written[part][1][:, None]})
+        lists[part] = ["nowhere", path.name, hashlib.md5(path.read_bytes()).hexdigest()]
+    monkeypatch.setattr(datasets.SVHN, "split_list", lists)
+    for part, read in (("test", held_out_part), ("train", training_part)):
+        found = read("svhn", tmp_path)
+        assert (found.shape, found.classes, found.labels.tolist()) == ((3, 32, 32), 10, [0, 1, 9, 0, 3])
+        np.testing.assert_allclose(found.images.numpy() * 255, written[part][0].transpose(3, 2, 0, 1), atol=1e-4)
+        (tmp_path / "test_32x32.mat").unlink(missing_ok=True)
+    blob = bytearray((tmp_path / "train_32x32.mat").read_bytes())
+    blob[200] ^= 1
+    (tmp_path / "train_32x32.mat").write_bytes(blob)
+    with pytest.raises(DataError, match=r"data set SVHN is not in .* damaged"):
+        training_part("svhn", tmp_path)
 
 
 @pytest.mark.parametrize("name", [n for n in FACTS if n != "digits"])

@@ -10,7 +10,7 @@ import torch
 from engine.errors import TrainingError
 from engine.space import catalogue
 from engine.space.graph import Graph
-from engine.training import gates
+from engine.training import extensions, gates
 from engine.training.gates import GATES, Gate, GateTable, find, got_right
 from engine.training.losses import pack_loss
 from engine.training.pack import plan, shape_for
@@ -96,6 +96,11 @@ class Entry:
         return self.value
 
 
+def forget() -> None:
+    catalogue.entry_points.cache_clear()
+    extensions._installed.cache_clear()
+
+
 @pytest.fixture
 def installed(monkeypatch):
     """Make entry points of `engine.gates` known for one test."""
@@ -106,11 +111,11 @@ def installed(monkeypatch):
             return [e for e in found if name in (None, e.name)]
 
         monkeypatch.setattr(metadata, "entry_points", entry_points)
-        catalogue.entry_points.cache_clear()
+        forget()
 
     yield install
     monkeypatch.undo()
-    catalogue.entry_points.cache_clear()
+    forget()
 
 
 def sure(log_probabilities, labels):

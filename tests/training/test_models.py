@@ -10,7 +10,8 @@ from torch import nn
 
 from engine.errors import TrainingError
 from engine.space import catalogue
-from engine.training import data, gates
+from engine.training import gates
+from engine.training.datasets import registry
 from engine.training.models.registry import FAMILIES, build, builder, count_parameters
 
 CIFAR = (3, 32, 32)
@@ -188,7 +189,7 @@ def test_the_catalogues_facts_about_gates_are_those_of_their_implementations():
 
 
 def test_every_dataset_of_the_catalogue_is_implemented_and_no_other():
-    assert set(catalogue.DATASETS) == set(data.DATASETS)
+    assert set(catalogue.DATASETS) == set(registry.DATASETS)
 
 
 def test_every_model_family_of_the_catalogue_is_implemented_and_no_other():

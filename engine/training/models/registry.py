@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cache
-from importlib import metadata
 
 import torch
 from torch import Tensor, nn
 
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import is_model, model_examples
+from engine.training.extensions import bring
 from engine.training.models.resnet import ResNet
 from engine.training.models.small import Perceptron, SmallConvolution
 from engine.training.models.wrn import WideResNet
@@ -59,20 +58,14 @@ def _torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
     return GreyToColour(inner) if shape[0] == 1 else inner
 
 
-@cache
-def _installed() -> dict[str, metadata.EntryPoint]:
-    """Models that other packages bring, looked up once: a search of packages takes 5 ms, building an MLP 0.2."""
-    return {entry.name: entry for entry in metadata.entry_points(group="engine.models")}
-
-
 def builder(name: str) -> Builder:
     """The function that makes a new network of that name. Raises TrainingError for an unknown one."""
     if not is_model(name):
         raise TrainingError(f"unknown model {name!r}", nearest(name, model_examples()))
     if name.startswith("torchvision:"):
         return lambda shape, classes: _torchvision(name.removeprefix("torchvision:"), shape, classes)
-    if (entry := _installed().get(name)) is not None:
-        return entry.load()
+    if (brought := bring("models", name)) is not None:
+        return brought
     family = FAMILIES[re.match(r"[a-z]+", name)[0]]  # type: ignore[index]
     return lambda shape, classes: family(_numbers(name), shape, classes)
 
