@@ -39,8 +39,9 @@ class LocalExecutor:
         nobody = TeacherBank.of((), here.train, here.validation)
         self.setting = Setting(protocol, here, seed, -1, mode, self.accelerator, nobody)
 
-    def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
+    def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         for job in jobs:
+            assert job is not None, "nothing is running that a job could wait for"
             yield from self._pack(job)
 
     def _at(self, repeat: int) -> Setting:

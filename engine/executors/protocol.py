@@ -71,6 +71,9 @@ ExecutorEvent = EpochDone | PackDone | PackPaused | Note
 class Executor(Protocol):
     """Runs packs. Closing the iterator stops what is running."""
 
-    def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
-        """Events as they come; every job ends in exactly one PackDone or PackPaused."""
+    def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
+        """Events as they come; every job ends in exactly one PackDone or PackPaused.
+
+        `jobs` gives None while the next job depends on packs that are still running: it is asked again after each event.
+        """
         ...

@@ -69,15 +69,13 @@ class WorkerExecutor:
         self._parts: dict[int, dict[str, tuple[Training, Curve | None]]] = {}
         self._whole: dict[int, PackJob] = {}
 
-    def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
+    def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         """Events as they come. Closing the iterator ends all workers."""
         source = iter(jobs)
         again: deque[Piece] = deque()
         workers: list[Worker] = []
         try:
-            while len(workers) < self.count and (piece := self._next(source, again)):
-                workers.append(self._start(len(workers)))
-                self._give(workers[-1], piece)
+            self._hire(workers, source, again)
             while any(w.piece for w in workers):
                 busy = [w for w in workers if w.piece]
                 for place in wait([w.pipe for w in busy]):
@@ -88,13 +86,20 @@ class WorkerExecutor:
                             worker = self._replace(workers, worker)
                         self._give(worker, self._next(source, again))
                 for worker in workers:
-                    if worker.piece is None and again:
-                        self._give(worker, again.popleft())
+                    if worker.piece is None:
+                        self._give(worker, self._next(source, again))
+                self._hire(workers, source, again)
         finally:
             for worker in workers:
                 worker.process.terminate()
                 worker.process.join(5)
                 worker.pipe.close()
+
+    def _hire(self, workers: list[Worker], source: Iterator[PackJob | None], again: deque[Piece]) -> None:
+        """As many workers as there is work for now, at most `count`."""
+        while len(workers) < self.count and (piece := self._next(source, again)):
+            workers.append(self._start(len(workers)))
+            self._give(workers[-1], piece)
 
     def _start(self, number: int) -> Worker:
         ours, theirs = self._context.Pipe()
@@ -111,7 +116,7 @@ class WorkerExecutor:
         workers[place] = self._start(place)
         return workers[place]
 
-    def _next(self, source: Iterator[PackJob], again: deque[Piece]) -> Piece | None:
+    def _next(self, source: Iterator[PackJob | None], again: deque[Piece]) -> Piece | None:
         if again:
             return again.popleft()
         job = next(source, None)
