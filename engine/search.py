@@ -44,7 +44,8 @@ def arguments() -> Parser:
     p.add_argument("--seed", type=int, default=0, help="search seed: draws, batches and weights derive from it (0)")
     p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
     p.add_argument("--limit", type=int, metavar="N", help="record N trials, then leave the rest for another start")
-    p.add_argument("--set", action="append", default=[], metavar="protocol.FIELD=VALUE", help="change the protocol")
+    p.add_argument("--set", action="append", default=[], metavar="protocol.FIELD=VALUE",
+                   help="change the protocol; protocol=NAME takes a named one, such as tiny")
     p.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
     p.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
     p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights to share (default: beside the run)")
@@ -105,6 +106,8 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
     fields = {}
     for text in assignments:
         name, equals, value = text.partition("=")
+        if equals and name == "protocol":
+            name = "protocol.base"
         if not equals or not name.startswith("protocol."):
             raise SpaceError(f"--set {text}: must read protocol.FIELD=VALUE", "for example --set protocol.epochs=5")
         try:

@@ -16,7 +16,7 @@ import msgspec
 import engine
 from engine.errors import SpaceError, nearest
 from engine.space.graph import MAX_NODES
-from engine.space.protocol import Protocol
+from engine.space.named import Name, ProtocolKeys, expanded
 
 LARGEST = 1_000_000
 """Bytes of a space file; the largest shipped has under 1,000."""
@@ -49,8 +49,8 @@ class SpaceFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     gates: list[str] | dict[str, Names] = []
     """Gates an edge may have: one list for all edges, or lists by edge or group (`L[y,*]`, `L[aux,1]`, `L[*,*]`). An
     edge covered twice takes what both allow. Required without `extends`; a child may only narrow."""
-    protocol: Protocol = Protocol()
-    """How every graph is trained; a child's keys replace its parent's one by one."""
+    protocol: Name | ProtocolKeys = ProtocolKeys()
+    """How every graph is trained: a named protocol, or keys; a child's keys replace its parent's one by one."""
     constraints: list[str] = []
     """Phrases that every graph satisfies, e.g. `m[aux] = wrn28-2`; a child adds to its parent's."""
 
@@ -91,17 +91,27 @@ def find(reference: str | Path, beside: Path | None = None) -> Path:
 
 
 def read(path: Path) -> tuple[SpaceFile, dict[str, Any]]:
-    """A file, checked, and its own `protocol` keys as written. Raises SpaceError: file, place, rule, value."""
+    """A file, checked, and its own `protocol` keys, a named base written out. Raises SpaceError: file, place, rule, value."""
     data = _json(path, _text(path))
     if not isinstance(data, dict):
         raise SpaceError(f"{path}: a space file holds one JSON object, got {_shown(data)}", "begin with {")
     _known_keys(path, data, "", SpaceFile.__struct_fields__)
-    if isinstance(data.get("protocol"), dict):
-        _known_keys(path, data["protocol"], "protocol", Protocol.__struct_fields__)
+    keys = _protocol_keys(path, data)
     try:
-        return msgspec.convert(data, SpaceFile), data.get("protocol", {})
+        return msgspec.convert(data, SpaceFile), keys
     except msgspec.ValidationError as error:
         _refuse(path, data, str(error))
+
+
+def _protocol_keys(path: Path, data: dict[str, Any]) -> dict[str, Any]:
+    """The file's `protocol` as keys; what is neither a name nor an object is left to the schema to refuse."""
+    written = data.get("protocol", {})
+    if isinstance(written, str):
+        return expanded({"base": written}, f"{path}: protocol")
+    if not isinstance(written, dict):
+        return {}
+    _known_keys(path, written, "protocol", ProtocolKeys.__struct_fields__)
+    return expanded(written, f"{path}: protocol: base")
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,7 @@ from engine.space.diagram import Report
 from engine.space.domains import Domains
 from engine.space.graph import Graph
 from engine.space.ground import Ground
+from engine.space.named import expanded
 from engine.space.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -140,8 +141,8 @@ class Space:
         return found
 
     def with_protocol(self, fields: dict[str, Any]) -> Space:
-        """The same graphs, trained otherwise: `fields` replace the protocol's. Raises SpaceError."""
-        plain = {**msgspec.to_builtins(self.protocol), **fields}
+        """The same graphs, trained otherwise: `fields` replace the protocol's, `base` all of them. Raises SpaceError."""
+        plain = {**msgspec.to_builtins(self.protocol), **expanded(fields, "protocol.base")}
         return replace(self, protocol=checked_protocol(plain, "protocol"))
 
     def differs(self, other: Space) -> list[str]:

@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine.errors import SpaceError
 from engine.space import files
 from engine.space.design import Space, load
+from engine.space.named import NAMES
 
 ROOT: dict[str, Any] = {
     "nodes": 3,
@@ -97,12 +99,43 @@ def test_the_papers_protocol() -> None:
     assert c.differs(load("C")) == []
     assert (x.protocol.data, x.protocol.train, x.protocol.validation) == ("cifar100", 40_000, 10_000)
     assert (x.protocol.crop, x.protocol.flip, x.protocol.weight_decay) == (4, True, 5e-4)
+    assert (x.protocol.lr, x.protocol.momentum, x.protocol.nesterov, x.protocol.batch) == (0.1, 0.9, True, 64)
+    assert (x.protocol.schedule, x.protocol.warmup, x.protocol.normalisation) == ("cosine", 0, "none")
+
+
+def test_named_protocols() -> None:
+    """What each settles beside the defaults, and that every one is valid for its data set."""
+    said = {name: load("digits/X").with_protocol({"base": name}).protocol for name in NAMES}
+    assert said["cifar100"] == load("A").protocol
+    assert said["cifar10"] == msgspec.structs.replace(load("A").protocol, data="cifar10")
+    assert said["digits"] == load("digits/A").protocol
+    assert (said["fashion-mnist"].data, said["tiny"].data) == ("fashion-mnist", "digits")
+    assert said["fashion-mnist"].train + said["fashion-mnist"].validation == 60_000
+
+
+def test_a_named_protocol_in_a_file_is_written_out_whole(tmp_path: Path) -> None:
+    space = load(write(tmp_path, "named.json", {**ROOT, "protocol": "tiny"}))
+    assert space.resolved()["protocol"]["epochs"] == space.protocol.epochs == 5
+    assert "base" not in space.resolved()["protocol"]
+    changed = load(write(tmp_path, "base.json", {**ROOT, "protocol": {"epochs": 7, "base": "tiny"}}))
+    assert changed.differs(space) == ["protocol.epochs"]
+    # A parent's keys do not survive a child's base; its own keys do.
+    write(tmp_path, "parent.json", {**ROOT, "protocol": {"lr": 0.7, "warmup": 3}})
+    child = load(write(tmp_path, "child.json", {"extends": "parent.json", "protocol": {"base": "digits", "warmup": 1}}))
+    assert (child.protocol.lr, child.protocol.warmup, child.protocol.data) == (0.1, 1, "digits")
+    grandchild = load(write(tmp_path, "more.json", {"extends": "child.json", "protocol": {"epochs": 2}}))
+    assert grandchild.differs(child) == ["protocol.epochs"]
+    assert load(write(tmp_path, "same.json", {"extends": "child.json"})).protocol == child.protocol
 
 
 def test_with_protocol() -> None:
     space = load("X")
     assert space.with_protocol({"epochs": 5}).protocol.epochs == 5
     assert space.with_protocol({"epochs": 5}).differs(space) == ["protocol.epochs"]
+    assert space.with_protocol({"epochs": 5, "base": "tiny"}).protocol.epochs == 5
+    assert space.with_protocol({"base": "tiny"}).protocol.data == "digits"
+    with pytest.raises(SpaceError, match=r"protocol\.base: unknown protocol 'small'"):
+        space.with_protocol({"base": "small"})
     with pytest.raises(SpaceError, match=r"protocol: unknown key 'epoch'; did you mean 'epochs'"):
         space.with_protocol({"epoch": 5})
     with pytest.raises(SpaceError, match=r"at most the 50,000 training images of cifar100, got 45,000 \+ 10,000"):
@@ -157,6 +190,10 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("batch too large", {**ROOT, "protocol": {"train": 32, "batch": 64}}, "protocol.batch: must be at most the 32"),
     ("epochs a string", {**ROOT, "protocol": {"epochs": "3"}}, 'protocol.epochs: expected a whole number, got "3"'),
     ("unknown data", {**ROOT, "protocol": {"data": "cifar"}}, "unknown data set 'cifar'; did you mean 'cifar10"),
+    ("unknown protocol", {**ROOT, "protocol": "tinny"}, "protocol: unknown protocol 'tinny'; did you mean 'tiny'?"),
+    ("unknown base", {**ROOT, "protocol": {"base": "digit"}}, "protocol: base: unknown protocol 'digit'; did you mean 'digits'?"),
+    ("base a number", {**ROOT, "protocol": {"base": 3}}, "protocol: base: unknown protocol 3; known: cifar10, cifar100"),
+    ("protocol a list", {**ROOT, "protocol": ["tiny"]}, 'protocol: expected text or an object, got ["tiny"]'),
     ("bad name", {**ROOT, "name": "../x"}, 'name: expected text matching regex'),
     ("missing parent", {"extends": "nope.json"}, "extends: there is no space file"),
     ("missing shipped parent", {"extends": "digits/Q"}, "did you mean"),
@@ -239,5 +276,8 @@ def test_the_schema_says_what_the_reader_does() -> None:
     properties = schema["$defs"]["SpaceFile"]["properties"]
     assert set(properties) == {"name", "note", "extends", "nodes", "models", "gates", "protocol", "constraints"}
     assert schema["$defs"]["SpaceFile"]["additionalProperties"] is False
-    assert "epochs" in schema["$defs"]["Protocol"]["properties"]
+    assert {"epochs", "base"} <= set(schema["$defs"]["ProtocolKeys"]["properties"])
     json.dumps(schema)
+    named, keys = schema["$defs"]["SpaceFile"]["properties"]["protocol"]["anyOf"]
+    assert set(named["enum"]) == set(NAMES)
+    assert keys == {"$ref": "#/$defs/ProtocolKeys"}
