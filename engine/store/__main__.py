@@ -1,4 +1,4 @@
-"""`python -m engine.store check|compact|export RUN`: look after a run folder."""
+"""`python -m engine.store check|compact|export|merge`: look after run folders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from engine.store.check import Checkup, check
 from engine.store.durable import disk
 from engine.store.folder import CURVES, TRIALS
 from engine.store.mend import mend
+from engine.store.merge import merge
 from engine.store.reader import RunReader
 from engine.store.runs import Run
 
@@ -27,6 +28,7 @@ EXAMPLES = """examples:
   python -m engine.store compact runs/digits-X-exhaustive --json
   python -m engine.store export runs/digits-X-exhaustive --csv > trials.csv
   python -m engine.store export runs/digits-X-exhaustive --parquet --out trials.parquet
+  python -m engine.store merge runs/X runs/X-shard1of2 runs/X-shard2of2
 """
 
 
@@ -42,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    doc = f"Look after a run folder.\n\n{EXAMPLES}"
+    doc = f"Look after run folders.\n\n{EXAMPLES}"
     made = command.Parser("engine.store", doc)
-    parts = made.add_subparsers(required=True, metavar="check|compact|export", parser_class=command.Part)
+    parts = made.add_subparsers(required=True, metavar="check|compact|export|merge", parser_class=command.Part)
     checking = parts.add_parser("check", help="verify every checksum and cross-reference", description=EXAMPLES)
     checking.add_argument("--repair", action="store_true", help="mend what can be mended without loss")
     checking.add_argument("--salvage", action="store_true",
@@ -62,8 +64,15 @@ def parser() -> argparse.ArgumentParser:
                        help="a line a trial with its training and curves, as stored")
     exporting.add_argument("--out", type=Path, metavar="FILE", help="where to write (default: stdout)")
     exporting.set_defaults(command=run_export)
+    merging = parts.add_parser("merge", help="one run folder of a search's shards", description=EXAMPLES)
+    merging.add_argument("out", type=Path, metavar="OUT", help="the run folder to make")
+    merging.add_argument("parts", type=Path, nargs="+", metavar="RUN", help="the shards' run folders")
+    merging.add_argument("--mixed", action="store_true",
+                         help="also shards of differing versions or modes: last bits may differ")
+    merging.set_defaults(command=run_merge)
     for part in (checking, compacting, exporting):
         part.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+    for part in (checking, compacting, exporting, merging):
         part.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return made
 
@@ -112,6 +121,19 @@ def run_export(options: argparse.Namespace) -> int:
         count = _export(reader, options.kind, options.out)
     if options.json:
         _print_json({"run": str(options.run), "file": str(options.out), "rows": count})
+    return 0
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    made = merge(options.out, options.parts, options.mixed)
+    if options.json:
+        _print_json(asdict(made) | {"folder": str(made.folder)})
+        return 0
+    for note in made.notes:
+        print(f"note: {note}")
+    of = "" if made.total is None else f" of {made.total:,}"
+    print(f"{made.folder}: {made.trials:,}{of} trials, {made.trainings:,} trainings of {len(made.parts)} parts")
+    print(f"next: python -m engine.report {made.folder} --out report")
     return 0
 
 

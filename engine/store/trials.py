@@ -104,6 +104,21 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """Mean training loss of each node (its gated sum), `[epoch][node]`."""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a part of a merged run comes from."""
+
+    name: str
+    """Its run folder's name."""
+    shard: str = ""
+    """`1/4` if it was a shard."""
+    host: str = ""
+    command: str = ""
+    commit: str | None = None
+    created: str = ""
+    mode: dict = {}
+    versions: dict[str, str] = {}
+
+
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """`run.json`: everything that decides the records, frozen at the first start."""
 
@@ -128,3 +143,5 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
     total: int | None = None
     """Trials the search will have when done; None if not known beforehand."""
+    parts: tuple[Origin, ...] = ()
+    """The runs this one was merged from; empty for a search of its own."""
