@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -163,17 +164,17 @@ class Workbench(App[None]):
         self._working_on = None
         if run != self._follower.wish.run:
             self.trial = None
-        self._follower.want(replace(self._follower.wish, run=run, training=None))
+        self._follower.want(replace(self._follower.wish, run=run, trainings=()))
 
     def open_trial(self, number: int) -> None:
         """Show one trial of the chosen run."""
         self.trial = number
         self.switch_mode("trial")
 
-    def want_curve(self, training: str | None) -> None:
-        """Let the next snapshot carry the learning curves of a training."""
-        if training != self._follower.wish.training:
-            self._follower.want(replace(self._follower.wish, training=training))
+    def want_curves(self, trainings: tuple[str, ...]) -> None:
+        """Let the next snapshots carry the learning curves of these trainings."""
+        if trainings != self._follower.wish.trainings:
+            self._follower.want(replace(self._follower.wish, trainings=trainings))
 
     def work_on(self, reference: str) -> None:
         """Make this the space to refine, and its newest run the chosen one."""
@@ -263,6 +264,9 @@ class Workbench(App[None]):
         self.notify(f"figures/{name}.svg and .txt", title="written", markup=False)
 
     def on_followed(self, message: Followed) -> None:
+        if not self.snapshot.ready:
+            gc.freeze()  # everything loaded so far stays: later collections need not look at it (50 ms at 10,000 trials)
+            gc.enable()  # `ktgtui.__main__` turned it off
         self.snapshot = message.snapshot
 
     def on_thought(self, message: Thought) -> None:

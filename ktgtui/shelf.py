@@ -5,6 +5,8 @@ Reads only. Used by one thread; what it hands out is frozen and may cross thread
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,7 +43,7 @@ class Shelf:
             self._runs.pop(gone).close()
         views = tuple(self._run(path).look() for path in folders)
         chosen = wish.run if wish.run in self._runs else _newest(folders)
-        detail = self._runs[chosen].detail(wish.training) if chosen else None
+        detail = self._runs[chosen].detail(wish.trainings) if chosen else None
         last = self._last
         if last and last.spaces == spaces and last.runs == views and last.chosen is detail:
             return last
@@ -82,6 +84,7 @@ class _Run:
         self._trials: tuple[Trial, ...] = ()
         self._trainings: dict[str, Training] = {}
         self._log = LogTail(folder)
+        self._curves: Mapping[str, Curve] = {}
         self._view = RunView(folder, folder.name)
         self._detail: RunDetail | None = None
 
@@ -131,7 +134,7 @@ class _Run:
             (status.message if status else "") or (messages[0] if messages and not live else ""),
         )
 
-    def detail(self, training: str | None) -> RunDetail | None:
+    def detail(self, trainings: tuple[str, ...]) -> RunDetail | None:
         """The run with its trials; the same object while nothing in it changed. None for an unreadable one."""
         if self._reader is None or self._edf is None or self._space is None:
             return None
@@ -139,22 +142,27 @@ class _Run:
         packs = status.packs if status else ()
         log = self._log.lines()
         last = self._detail
-        curve = self._curve(self._reader, training, last)
-        if last is None or (last.view, last.packs, last.log, last.curve) != (self._view, packs, log, curve):
+        curves = self._read_curves(self._reader, trainings)
+        if last is None or (last.view, last.packs, last.log, last.curves) != (self._view, packs, log, curves):
             self._detail = RunDetail(self._view, self._reader.info, self._space, self._trials, self._trainings,
-                                     self._edf, packs, log, curve)
+                                     self._edf, packs, log, curves)
         return self._detail
 
-    def _curve(self, reader: RunReader, training: str | None, last: RunDetail | None) -> Curve | None:
-        """Read only if it is another than the last; a damaged one is as good as none."""
-        if training is None or training not in self._trainings:
-            return None
-        if last and last.curve and last.curve.id == training:
-            return last.curve
-        try:
-            return reader.curve(training)
-        except EngineError:
-            return None
+    def _read_curves(self, reader: RunReader, wanted: tuple[str, ...]) -> Mapping[str, Curve]:
+        """Only those not known yet are read; a damaged one is as good as none."""
+        if self._curves.keys() == set(wanted):
+            return self._curves
+        found = {}
+        for training in wanted:
+            curve = self._curves.get(training)
+            if curve is None and training in self._trainings:
+                with suppress(EngineError):
+                    curve = reader.curve(training)
+            if curve is not None:
+                found[training] = curve
+        if found.keys() != self._curves.keys():
+            self._curves = found
+        return self._curves
 
     def close(self) -> None:
         if self._reader is not None:

@@ -82,8 +82,8 @@ class RunDetail:
     packs: tuple[PackStatus, ...] = ()
     log: tuple[str, ...] = ()
     """The last lines of the run's log, newest last."""
-    curve: Curve | None = None
-    """Learning curves of the training that was wished for."""
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    """Learning curves of the trainings that were wished for, by id; those that have none yet are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Wish:
 
     run: Path | None = None
     """The run to read whole; None: the newest."""
-    training: str | None = None
-    """The training whose curves are wanted."""
+    trainings: tuple[str, ...] = ()
+    """Trainings whose curves are wanted."""
 
 
 @dataclass(frozen=True, eq=False)

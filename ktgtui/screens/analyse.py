@@ -95,7 +95,7 @@ class AnalysePage(Page):
     def body(self) -> Iterable[Widget]:
         yield Note(id="conditions")
         yield Plot(id="edfs")
-        yield Table[Row](VALUES, self._cells, lambda r: r.label, id="values")
+        yield Table[Row](VALUES, self._cells, lambda r: r.label, moved=self._moved, id="values")
         yield Note(id="verdict")
 
     @property
@@ -205,8 +205,7 @@ class AnalysePage(Page):
         verdict = (row.verdict, _VERDICTS.get(row.verdict, "dim"))
         return ((f" {shown}", mark), (row.label, name), n, *q, below, verdict)
 
-    @on(Table.Moved, "#values")
-    def _moved(self, event: Table.Moved) -> None:
+    def _moved(self, row: Row) -> None:
         self._emphasise()
 
     @on(Table.Taken, "#values")

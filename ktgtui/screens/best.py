@@ -43,7 +43,8 @@ class BestPage(Page):
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="best-head")
-        yield Table[Ranked](FIXED, _cells, lambda r: r.trial.key, "no graph with a result yet", id="ranking")
+        yield Table[Ranked](FIXED, _cells, lambda r: r.trial.key, "no graph with a result yet", moved=self._moved,
+                            id="ranking")
         yield Note(id="best-foot")
         yield Sketch(id="best-sketch")
 
@@ -101,8 +102,7 @@ class BestPage(Page):
         self.query_one("#best-foot", Note).show([[(str(row.graph), "")], _against(run, row, dml)])
         self.query_one(Sketch).show(draw(Drawn(row.graph, row.trial.accuracy), self.workbench.plain))
 
-    @on(Table.Moved, "#ranking")
-    def _moved(self, event: Table.Moved) -> None:
+    def _moved(self, row: Ranked) -> None:
         if run := self.workbench.snapshot.chosen:
             self._compare(run)
 

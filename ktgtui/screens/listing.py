@@ -55,7 +55,8 @@ class Listing(ModalScreen[str | None]):
             line = Input(placeholder="type to narrow", compact=True, id="narrow")
             line.cursor_blink = False
             yield line
-            table = Table[Entry](columns, lambda e: (e.left, (e.right, "dim")), lambda e: e.key, self._empty, id="list")
+            table = Table[Entry](columns, lambda e: (e.left, (e.right, "dim")), lambda e: e.key, self._empty,
+                                 moved=lambda _: self._tell(), id="list")
             table.can_focus = False
             yield table
             yield Note(id="list-detail")
@@ -82,10 +83,6 @@ class Listing(ModalScreen[str | None]):
     def _taken(self) -> None:
         entry = self._table.current
         self.dismiss(None if entry is None else entry.key)
-
-    @on(Table.Moved, "#list")
-    def _moved(self) -> None:
-        self._tell()
 
     def _tell(self) -> None:
         entry = self._table.current

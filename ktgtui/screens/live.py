@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
+from engine.store.trials import Trial
 from ktgtui import wording
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, RunView, Snapshot
@@ -43,7 +44,7 @@ class LivePage(Page):
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="progress")
-        yield Table(FIXED, cells, lambda t: t.number, id="trials")
+        yield Table(FIXED, cells, lambda t: t.number, moved=self._moved, id="trials")
         yield Prompt("filter", "failed, a key, or a phrase: L[y,aux] = through", id="filter")
         with Horizontal(id="live-foot"):
             yield Note(id="curves")
@@ -86,9 +87,9 @@ class LivePage(Page):
     def _foot(self, run: RunDetail) -> None:
         """Curves of the trial under the cursor, and the log."""
         trial = self._table.current
-        self.workbench.want_curve(trial.training if trial else None)
+        self.workbench.want_curves(tuple(t.training for t in self._table.around() if t.training))
         note = self.query_one("#curves", Note)
-        curve = run.curve if run.curve and trial and trial.training == run.curve.id else None
+        curve = run.curves.get(trial.training or "") if trial else None
         if trial is not None and trial.training is None:
             note.show([[(f"#{trial.number} {trial.state.value}: not trained", "dim")]])
         elif trial is not None and curve is not None:
@@ -97,8 +98,7 @@ class LivePage(Page):
         log = self.query_one("#log", Note)
         log.show([[(line[: log.size.width], "dim")] for line in run.log[-max(1, log.size.height) :]])
 
-    @on(Table.Moved, "#trials")
-    def _moved(self, event: Table.Moved) -> None:
+    def _moved(self, trial: Trial) -> None:
         if run := self.workbench.snapshot.chosen:
             self._foot(run)
 

@@ -61,10 +61,12 @@ class SpacesPage(Page):
 
     def body(self) -> Iterable[Widget]:
         with Vertical(id="spaces-body"):
-            yield Table[SpaceView](SPACES, self._space_cells, lambda s: s.reference, "reading ...", id="spaces")
+            yield Table[SpaceView](SPACES, self._space_cells, lambda s: s.reference, "reading ...", moved=self._say,
+                                   id="spaces")
             yield Note(id="words")
             with Horizontal(id="runs-body"):
-                yield Table[RunView](RUNS, self._run_cells, lambda r: r.folder, id="runs")
+                yield Table[RunView](RUNS, self._run_cells, lambda r: r.folder,
+                                     moved=lambda r: self.workbench.choose(r.folder), id="runs")
                 with Vertical(id="edf-body"):
                     yield Note(id="edf-title")
                     yield Plot(id="edf")
@@ -132,14 +134,6 @@ class SpacesPage(Page):
     @on(Table.Taken, "#spaces")
     def _space_taken(self, event: Table.Taken) -> None:
         self.action_refine()
-
-    @on(Table.Moved, "#spaces")
-    def _space_moved(self, event: Table.Moved) -> None:
-        self._say(event.row)
-
-    @on(Table.Moved, "#runs")
-    def _run_moved(self, event: Table.Moved) -> None:
-        self.workbench.choose(event.row.folder)
 
     def _space_cells(self, space: SpaceView) -> Sequence[Cell]:
         branch = space.branch.translate(_ASCII_TREE) if self.workbench.plain else space.branch

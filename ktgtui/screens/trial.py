@@ -59,7 +59,7 @@ class TrialPage(Page):
             yield Sketch(id="sketch")
             with Vertical(id="trial-curve"):
                 yield Plot(id="learning")
-        yield Table[Row]((), self._cells, lambda r: r.edge, id="edges")
+        yield Table[Row]((), self._cells, lambda r: r.edge, moved=lambda _: self._sketch(), id="edges")
         yield Note(id="trial-foot")
 
     @property
@@ -72,12 +72,12 @@ class TrialPage(Page):
         if run is None or trial is None:
             self.query_one("#trial-head", Note).show([[("no trial yet", "dim")]])
             return
-        self.workbench.want_curve(trial.training)
+        self.workbench.want_curves((trial.training,) if trial.training else ())
         if self._drawn != (run.trials, trial.number):
             self._drawn = (run.trials, trial.number)
             self._trial = trial
             self._fill(run, trial)
-        curve = run.curve if run.curve and run.curve.id == trial.training else None
+        curve = run.curves.get(trial.training or "")
         shown = self._curve_shown
         if curve is not None and curve.id != shown:
             self.query_one(Plot).show(CurveFigure(curve))
@@ -117,10 +117,6 @@ class TrialPage(Page):
 
     def _cells(self, row: Row) -> Sequence[Cell]:
         return (str(row.edge), (short(row.gate), "accent"), *(_cell(row, gate) for gate in self._gates), "")
-
-    @on(Table.Moved, "#edges")
-    def _moved(self, event: Table.Moved) -> None:
-        self._sketch()
 
     @on(Table.Taken, "#edges")
     def _taken(self, event: Table.Taken) -> None:

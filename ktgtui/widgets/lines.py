@@ -7,6 +7,7 @@ the last strips are kept, compared cell by cell, and only the span that differs 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from rich.segment import Segment
 from rich.style import Style
@@ -26,6 +27,10 @@ class Lines(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._shown: dict[int, Strip] = {}
+        """What the screen has, by line."""
+        self._fresh: dict[int, Strip] = {}
+        """What `redraw` found to differ, for `render_line` to take."""
+        self._ground: Style | None = None
 
     @property
     def palette(self) -> Palette:
@@ -45,26 +50,46 @@ class Lines(Widget):
         palette = self.palette
         return Strip([Segment(text, palette.get(role)) for text, role in runs])
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._ground = None
+
     def _full(self, y: int) -> Strip:
         """Line `y` over the widget's own colours, filled to its width: Textual paints no background under it."""
-        return self.line(y).adjust_cell_length(self.size.width).apply_style(self.rich_style).simplify()
+        if self._ground is None:
+            self._ground = self.rich_style  # 0.1 ms each time: too much for every line of a screen
+        return self.line(y).adjust_cell_length(self.size.width).apply_style(self._ground).simplify()
 
     def render_line(self, y: int) -> Strip:
-        strip = self._full(y)
+        strip = self._fresh.pop(y, None)
+        if strip is None or strip.cell_length != self.size.width:
+            strip = self._full(y)
         self._shown[y] = strip
         return strip
 
-    def redraw(self) -> None:
-        """Mark what differs from the screen as dirty."""
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """Textual 8.2.8 refreshes a widget whole when the focus comes or goes: 14 KB for a tab. Here what differs is."""
+        if regions or layout or recompose or not (repaint and self._shown and self.is_mounted):
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        self.redraw()
+        return self
+
+    def redraw(self, lines: Iterable[int] | None = None) -> None:
+        """Mark what differs from the screen as dirty; `lines`: only these can differ."""
         if not self.is_mounted or not self.size:
             return
+        height = self.size.height
         regions = []
-        for y in range(self.size.height):
+        for y in range(height) if lines is None else lines:
             new = self._full(y)
-            if span := differing(self._shown.get(y), new):
+            self._fresh.pop(y, None)
+            if 0 <= y < height and (span := differing(self._shown.get(y), new)):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
+                self._fresh[y] = new
         if regions:
-            self.refresh(*regions)
+            super().refresh(*regions)
 
 
 def differing(old: Strip | None, new: Strip) -> tuple[int, int] | None:

@@ -56,17 +56,6 @@ class Table(Lines, Generic[R], can_focus=True):
     ]
 
     @dataclass
-    class Moved(Message):
-        """The cursor came to another row."""
-
-        table: Table[Any]
-        row: Any
-
-        @property
-        def control(self) -> Table[Any]:
-            return self.table
-
-    @dataclass
     class Taken(Message):
         """Enter was pressed on a row."""
 
@@ -79,13 +68,18 @@ class Table(Lines, Generic[R], can_focus=True):
 
     def __init__(
         self, columns: Sequence[Column], cells: Callable[[R], Sequence[Cell]], key: Callable[[R], Hashable],
-        empty: str = "", *, id: str | None = None,
+        empty: str = "", *, moved: Callable[[R], object] | None = None, id: str | None = None,
     ) -> None:
-        """`empty` is what an empty table says, lines separated by newlines."""
+        """`empty` is what an empty table says, lines separated by newlines.
+
+        `moved` is called with the row when the cursor comes to another one. A call and no message, so that what a page
+        draws of a row is sent in the same frame as the cursor: a message comes a frame (16 ms) later.
+        """
         super().__init__(id=id)
         self._columns = columns
         self._cells = cells
         self._key = key
+        self._moved = moved
         self.empty = empty
         self.rows: Sequence[R] = ()
         self.cursor = 0
@@ -103,6 +97,11 @@ class Table(Lines, Generic[R], can_focus=True):
             return ""
         return "\t".join((cell if isinstance(cell, str) else cell[0]).strip() for cell in self._cells(row))
 
+    def around(self) -> Sequence[R]:
+        """The rows of this screenful and of the next ones on both sides; the same until the cursor is a screenful on."""
+        start = self.cursor // self._room * self._room
+        return self.rows[max(0, start - self._room) : start + 2 * self._room]
+
     @property
     def _room(self) -> int:
         """Rows that fit under the header."""
@@ -118,7 +117,11 @@ class Table(Lines, Generic[R], can_focus=True):
         self.cursor = self._find(before)
         self._settle()
         if (now := self.current) is not None and (before is None or self._key(before) != self._key(now)):
-            self.post_message(self.Moved(self, now))
+            self._tell(now)
+
+    def _tell(self, row: R) -> None:
+        if self._moved is not None:
+            self._moved(row)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """For `height: auto`: the header and every row."""
@@ -139,16 +142,25 @@ class Table(Lines, Generic[R], can_focus=True):
 
     def _settle(self) -> None:
         """Scroll as little as brings the cursor into view, then draw what changed."""
+        self._scroll()
+        self.redraw()
+
+    def _scroll(self) -> bool:
+        """Whether the rows on screen are others now."""
+        before = self._top
         self._top = min(max(self._top, self.cursor - self._room + 1), self.cursor)
         self._top = max(0, min(self._top, len(self.rows) - self._room))
-        self.redraw()
+        return self._top != before
 
     def _go(self, place: int) -> None:
         place = max(0, min(place, len(self.rows) - 1))
         if self.rows and place != self.cursor:
-            self.cursor = place
-            self._settle()
-            self.post_message(self.Moved(self, self.rows[place]))
+            before, self.cursor = self.cursor, place
+            if self._scroll():
+                self.redraw()
+            else:
+                self.redraw([before - self._top + 1, place - self._top + 1])
+            self._tell(self.rows[place])
 
     def action_move(self, by: int) -> None:
         self._go(self.cursor + by)
@@ -196,12 +208,13 @@ class Table(Lines, Generic[R], can_focus=True):
         return self._row(self.rows[place], widths, place == self.cursor)
 
     def _row(self, row: R, widths: Sequence[int], at_cursor: bool) -> Strip:
-        over = self.palette["cursor" if self.has_focus else "rest"] if at_cursor else None
+        palette = self.palette
+        over = palette["cursor" if self.has_focus else "rest"] if at_cursor else None
         segments = [Segment(self._mark(at_cursor), over)]
         for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
             if width:
                 text, role = (cell, "") if isinstance(cell, str) else cell
-                segments.append(Segment(fit(text, width, column.right) + " ", _over(self.palette.get(role), over)))
+                segments.append(Segment(fit(text, width, column.right) + " ", _over(palette.get(role), over)))
         strip = Strip(segments)
         return strip.extend_cell_length(self.size.width, over) if at_cursor else strip
 

@@ -74,10 +74,9 @@ async def test_the_trial_under_the_cursor_shows_its_curves(tmp_path: Path, opene
         assert isinstance(app, Workbench)
         await pilot.press("2", "down")
         wanted = app.screen.query_one("#trials", Table).current.training  # type: ignore[union-attr]
-        await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.curve
-                                        and app.snapshot.chosen.curve.id == wanted))
+        await until(pilot, lambda: bool(app.snapshot.chosen and wanted in app.snapshot.chosen.curves))
         assert "accuracy by epoch" in text(pilot)
-        last = app.snapshot.chosen.curve.accuracy[-1][0]  # type: ignore[union-attr]
+        last = app.snapshot.chosen.curves[wanted].accuracy[-1][0]  # type: ignore[union-attr]
         assert f"to {last:6.2f} %" in text(pilot)
 
 
