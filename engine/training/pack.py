@@ -6,7 +6,7 @@ networks: equal shapes keep compiled code valid and make a graph's last bits ind
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -41,10 +41,9 @@ class PackShape:
         teachers = tuple((str(m), int(n)) for m, n in data["teachers"])
         return cls(int(data["graphs"]), int(data["nodes"]), dict(data["slots"]), tuple(data["gates"]), teachers)
 
-    def fits(self, used: Counter[str], count: int, graph: Graph) -> bool:
-        """Is there room for `graph` beside `count` graphs whose networks are counted in `used`?"""
-        need = trainable(graph)
-        return count < self.graphs and all(used[m] + n <= self.slots.get(m, 0) for m, n in need.items())
+    def fits(self, used: Counter[str], need: Mapping[str, int]) -> bool:
+        """Is there room for a graph that trains `need[model]` networks, beside those counted in `used`?"""
+        return all(used[m] + n <= self.slots.get(m, 0) for m, n in need.items())
 
 
 def trainable(graph: Graph) -> Counter[str]:
@@ -82,21 +81,27 @@ def shape_for(graphs: Sequence[Graph], most: int, nodes: int) -> PackShape:
 
 def fill(graphs: Sequence[Graph], shape: PackShape) -> list[list[int]]:
     """Divide graphs into packs of the shape, first come first in: each pack as places in `graphs`."""
-    waiting = list(range(len(graphs)))
+    # Graphs that need the same networks wait in one queue: a pack only fills up, so a queue whose first graph has no room
+    # has none for the others, and a pack costs its graphs times the few kinds, not a look at all that wait.
+    queues: dict[frozenset[tuple[str, int]], deque[int]] = defaultdict(deque)
+    for place, graph in enumerate(graphs):
+        queues[frozenset(trainable(graph).items())].append(place)
     packs = []
-    while waiting:
+    while queues:
         used: Counter[str] = Counter()
         taken: list[int] = []
-        left: list[int] = []
-        for place in waiting:
-            if shape.fits(used, len(taken), graphs[place]):
-                taken.append(place)
-                used.update(trainable(graphs[place]))
-            else:
-                left.append(place)
+        fitting = dict(queues)
+        while fitting and len(taken) < shape.graphs:
+            need, queue = min(fitting.items(), key=lambda item: item[1][0])
+            if shape.fits(used, dict(need)):
+                taken.append(queue.popleft())
+                used.update(dict(need))
+                if queue:
+                    continue
+                del queues[need]
+            del fitting[need]
         assert taken, "a graph larger than the pack's shape"
         packs.append(taken)
-        waiting = left
     return packs
 
 

@@ -16,6 +16,7 @@ from engine.training import calibrate
 from engine.training.calibrate import choose
 from engine.training.data import training_part
 from engine.training.fleet import LAYOUTS
+from engine.training.pack import trainable
 
 DML = Graph(("mlp4", "cnn2", "mlp4"), ("through",) * 9)
 KD = Graph(("mlp4", "cnn2"), ("through", "linear", "cutoff", "cutoff"))
@@ -49,7 +50,7 @@ def test_what_is_asked_for_is_kept(pack):
 @pytest.mark.parametrize("fixed", [{"threads": 1}, {"threads": 1, "pack": 2}])
 def test_the_shape_holds_every_graph_and_layouts_name_only_its_models(fixed):
     mode, shape = chosen(fixed=fixed)
-    assert all(shape.fits(Counter(), 0, graph) for graph in GRAPHS)
+    assert all(shape.fits(Counter(), trainable(graph)) for graph in GRAPHS)
     assert shape.nodes == 3
     assert shape.teachers == (("cnn2", 2),)
     assert mode.layouts.keys() == {"mlp4", "cnn2"}

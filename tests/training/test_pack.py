@@ -53,10 +53,25 @@ def test_every_graph_is_in_one_pack_and_no_pack_is_over_its_shape(graphs, most):
 
 @settings(deadline=None, max_examples=60)
 @given(many, st.integers(1, 12))
+def test_a_pack_takes_in_order_whoever_fits(graphs, most):
+    shape, waiting, packs = shape_for(graphs, most, 3), list(range(len(graphs))), []
+    while waiting:
+        used, taken = Counter(), []
+        for place in waiting:
+            if len(taken) < shape.graphs and shape.fits(used, networks(graphs[place])):
+                taken.append(place)
+                used += networks(graphs[place])
+        packs.append(taken)
+        waiting = [place for place in waiting if place not in taken]
+    assert fill(graphs, shape) == packs
+
+
+@settings(deadline=None, max_examples=60)
+@given(many, st.integers(1, 12))
 def test_a_shape_holds_each_graph_and_what_all_of_them_use(graphs, most):
     shape = shape_for(graphs, most, 3)
     for graph in graphs:
-        assert shape.fits(Counter(), 0, graph)
+        assert shape.fits(Counter(), trainable(graph))
         assert {gate for gate in graph.gates if gate != "cutoff"} <= set(shape.gates)
         assert {(graph.models[n - 1], n) for n in pretrained(graph)} <= set(shape.teachers)
     assert "cutoff" in shape.gates
