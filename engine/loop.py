@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from engine.events import Event, Finished, Progress, TrialsDone
-from engine.executors.protocol import EpochDone, Executor, Note, PackDone, PackJob
+from engine.executors.protocol import EpochDone, Executor, Heartbeat, Note, PackDone, PackJob
 from engine.space.catalogue import THROUGH
 from engine.space.design import Space
 from engine.space.graph import Effective, Graph
@@ -135,6 +135,7 @@ class Search:
         for event in self.executor.run(jobs):
             if isinstance(event, EpochDone):
                 self._running[event.pack] = event
+            if isinstance(event, EpochDone | Heartbeat):
                 yield self._progress()
                 continue
             if isinstance(event, Note):

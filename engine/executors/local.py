@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from engine.errors import EngineError
-from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
+from engine.executors.protocol import EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.trials import Curve, Training
@@ -23,6 +23,10 @@ from engine.training.teachers import TeacherBank, TeacherCache
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
 
+LOOK = 0.2
+"""Seconds between looks of a paused executor at whether it may go on."""
+
+
 class LocalExecutor:
     """In-process executor for one device."""
 
@@ -32,6 +36,7 @@ class LocalExecutor:
         """`part` is the data set's training part; `teachers` None trains pre-trained nodes anew."""
         torch.set_num_threads(mode.threads)
         self.shape, self.cache = shape, teachers
+        self._paused = False
         self.accelerator = accelerator(protocol)
         device, dtype = self.accelerator.device, DTYPES[protocol.precision]
         seen = split(part, protocol)
@@ -42,7 +47,23 @@ class LocalExecutor:
     def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         for job in jobs:
             assert job is not None, "nothing is running that a job could wait for"
+            yield from self._stand()
             yield from self._pack(job)
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+
+    def resize(self, workers: int) -> bool:
+        """One process is what this executor is."""
+        return workers == 1
+
+    def _stand(self) -> Iterator[Heartbeat]:
+        while self._paused:
+            yield Heartbeat(0)
+            time.sleep(LOOK)
 
     def _at(self, repeat: int) -> Setting:
         """The setting of one repeat, with its teachers; kept while packs of that repeat follow each other."""
@@ -73,11 +94,12 @@ class LocalExecutor:
 
     def _train(
         self, number: int, texts: tuple[str, ...], setting: Setting
-    ) -> Generator[EpochDone, None, list[tuple[Training, Curve]]]:
+    ) -> Generator[ExecutorEvent, None, list[tuple[Training, Curve]]]:
         started = time.perf_counter()
         graphs = [Graph.parse(text) for text in texts]
         trainer = PackTrainer(graphs, [g.key for g in graphs], self.shape, setting)
         for report in trainer.run():
             targets = report.accuracy[: len(graphs), 0]
             yield EpochDone(number, len(graphs), report.epoch, setting.protocol.epochs, float(targets.max()))
+            yield from self._stand()
         return trainings(trainer, number, time.perf_counter() - started, "local")

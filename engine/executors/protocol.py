@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -65,15 +65,53 @@ class Note:
     message: str
 
 
-ExecutorEvent = EpochDone | PackDone | PackPaused | Note
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Nothing has happened but time: comes about once a second, so that whoever consumes the events can act meanwhile."""
+
+    busy: int
+    """Packs that are computing; 0 once a pause has come into force."""
+
+
+ExecutorEvent = EpochDone | PackDone | PackPaused | Note | Heartbeat
 
 
 class Executor(Protocol):
-    """Runs packs. Closing the iterator stops what is running."""
+    """Runs packs. Closing the iterator stops what is running.
+
+    The other methods are called between two events of `run`, by whoever consumes them.
+    """
 
     def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         """Events as they come; every job ends in exactly one PackDone or PackPaused.
 
         `jobs` gives None while the next job depends on packs that are still running: it is asked again after each event.
         """
+        ...
+
+    def pause(self) -> None:
+        """Let packs stand where they are and begin none; nothing is lost. Heartbeats go on, with `busy` 0 when all stand."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        ...
+
+    def resize(self, workers: int) -> bool:
+        """Run on so many workers from now on; those too many leave after their pack.
+
+        False if this executor cannot: then the caller lets running packs finish and goes on with another executor.
+        """
+        ...
+
+
+class Sparing(Executor, Protocol):
+    """An executor that can also leave off in the middle of a pack."""
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Do not finish the graphs with these training ids: they come back as State.STOPPED; their pack goes on."""
+        ...
+
+    def checkpoint_now(self) -> None:
+        """Keep every running pack at its next epoch end or sooner: this process must end soon."""
         ...

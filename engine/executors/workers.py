@@ -10,16 +10,17 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
+from engine.executors.protocol import EpochDone, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.trials import Curve, State, Training
@@ -53,10 +54,28 @@ class Piece:
 
 @dataclass(slots=True)
 class Worker:
+    place: int
+    """From 0; a free one is taken again. It decides the GPU."""
     name: str
     process: BaseProcess
     pipe: Connection
     piece: Piece | None = None
+    stands: bool = False
+    """True once it has said that it follows a pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a worker is told while it trains: a method of its executor."""
+
+    method: str
+
+
+BEAT = 1.0
+"""Seconds without an event after which a heartbeat is told."""
+
+PATIENCE = 5.0
+"""Seconds a worker has to end before it is killed."""
 
 
 class WorkerExecutor:
@@ -66,6 +85,8 @@ class WorkerExecutor:
         """`gpus` > 0 gives worker i the GPU i modulo `gpus`, set before it loads torch."""
         self.task, self.count, self.gpus = task, count, gpus
         self._context = get_context("spawn")  # fork would inherit the run's lock and torch's threads
+        self._workers: list[Worker] = []
+        self._paused = False
         self._parts: dict[int, dict[str, tuple[Training, Curve | None]]] = {}
         self._whole: dict[int, PackJob] = {}
 
@@ -73,33 +94,67 @@ class WorkerExecutor:
         """Events as they come. Closing the iterator ends all workers."""
         source = iter(jobs)
         again: deque[Piece] = deque()
-        workers: list[Worker] = []
         try:
-            self._hire(workers, source, again)
-            while any(w.piece for w in workers):
-                busy = [w for w in workers if w.piece]
-                for place in wait([w.pipe for w in busy]):
-                    worker = next(w for w in busy if w.pipe is place)
-                    yield from self._hear(worker, again)
-                    if worker.piece is None:
-                        if not worker.process.is_alive():
-                            worker = self._replace(workers, worker)
-                        self._give(worker, self._next(source, again))
-                for worker in workers:
-                    if worker.piece is None:
-                        self._give(worker, self._next(source, again))
-                self._hire(workers, source, again)
+            self._fill(source, again)
+            while self._paused or any(w.piece for w in self._workers):
+                busy = [w for w in self._workers if w.piece]
+                heard = wait([w.pipe for w in busy], timeout=BEAT)
+                for worker in busy:
+                    if worker.pipe in heard:
+                        yield from self._hear(worker, again)
+                if not heard:
+                    yield self._beat()
+                self._fill(source, again)
         finally:
-            for worker in workers:
-                worker.process.terminate()
-                worker.process.join(5)
-                worker.pipe.close()
+            self._dismiss(self._workers)
 
-    def _hire(self, workers: list[Worker], source: Iterator[PackJob | None], again: deque[Piece]) -> None:
-        """As many workers as there is work for now, at most `count`."""
-        while len(workers) < self.count and (piece := self._next(source, again)):
-            workers.append(self._start(len(workers)))
-            self._give(workers[-1], piece)
+    def pause(self) -> None:
+        self._paused = True
+        self._tell(Command("pause"))
+
+    def resume(self) -> None:
+        self._paused = False
+        self._tell(Command("resume"))
+
+    def resize(self, workers: int) -> bool:
+        self.count = workers
+        return True
+
+    def _tell(self, command: Command) -> None:
+        for worker in self._workers:
+            with suppress(BrokenPipeError):  # its death is noticed where it is heard
+                worker.pipe.send(command)
+
+    def _beat(self) -> Heartbeat:
+        return Heartbeat(sum(1 for w in self._workers if w.piece and not w.stands))
+
+    def _fill(self, source: Iterator[PackJob | None], again: deque[Piece]) -> None:
+        """Work for everybody: the dead are replaced, those too many leave, and as many are hired as there is work for."""
+        if self._paused:
+            return
+        self._dismiss([w for w in self._workers if w.piece is None][: max(0, len(self._workers) - self.count)])
+        for place, worker in enumerate(self._workers):
+            if worker.piece is None and (piece := self._next(source, again)):
+                if not worker.process.is_alive():
+                    self._dismiss([worker])
+                    worker = self._start(worker.place)
+                    self._workers.insert(place, worker)
+                self._give(worker, piece)
+        while len(self._workers) < self.count and (piece := self._next(source, again)):
+            taken = {w.place for w in self._workers}
+            self._workers.append(self._start(next(n for n in count() if n not in taken)))
+            self._give(self._workers[-1], piece)
+
+    def _dismiss(self, workers: Sequence[Worker]) -> None:
+        """End these workers, also one that somebody has stopped (SIGSTOP): it would never see a polite signal."""
+        for worker in workers:
+            worker.process.terminate()
+        for worker in list(workers):
+            worker.process.join(PATIENCE)
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+            self._workers.remove(worker)
 
     def _start(self, number: int) -> Worker:
         ours, theirs = self._context.Pipe()
@@ -107,14 +162,7 @@ class WorkerExecutor:
         process = self._context.Process(target=_work, args=(theirs, self.task, f"worker {number}", gpu), daemon=True)
         process.start()
         theirs.close()
-        return Worker(f"worker {number}", process, ours)
-
-    def _replace(self, workers: list[Worker], dead: Worker) -> Worker:
-        place = workers.index(dead)
-        dead.process.join(5)
-        dead.pipe.close()
-        workers[place] = self._start(place)
-        return workers[place]
+        return Worker(number, f"worker {number}", process, ours)
 
     def _next(self, source: Iterator[PackJob | None], again: deque[Piece]) -> Piece | None:
         if again:
@@ -125,11 +173,10 @@ class WorkerExecutor:
         self._whole[job.number], self._parts[job.number] = job, {}
         return Piece(job)
 
-    def _give(self, worker: Worker, piece: Piece | None) -> None:
+    def _give(self, worker: Worker, piece: Piece) -> None:
         worker.piece = piece
-        if piece is not None:
-            with suppress(BrokenPipeError):  # it died meanwhile: the pipe's end says so when it is read
-                worker.pipe.send(piece.job)
+        with suppress(BrokenPipeError):  # it died meanwhile: the pipe's end says so when it is read
+            worker.pipe.send(piece.job)
 
     def _hear(self, worker: Worker, again: deque[Piece]) -> Iterator[ExecutorEvent]:
         """One message of a worker, or its death."""
@@ -143,6 +190,10 @@ class WorkerExecutor:
             return
         if isinstance(said, EngineError):
             raise said
+        worker.stands = isinstance(said, Heartbeat) and not said.busy
+        if isinstance(said, Heartbeat):
+            yield self._beat()
+            return
         if isinstance(said, EpochDone):
             yield replace(said, worker=worker.name)
             return
@@ -193,8 +244,22 @@ def _work(pipe: Connection, task: Task, name: str, gpu: str | None) -> None:
         try:
             part = training_part(task.protocol.data, task.data)
             executor = LocalExecutor(task.protocol, part, task.shape, task.mode, task.seed, TeacherCache(task.teachers))
-            while True:
-                for event in executor.run([pipe.recv()]):
-                    pipe.send(event)
+            for event in executor.run(_jobs(pipe, executor)):
+                pipe.send(event)
+                while pipe.poll():
+                    _obey(pipe.recv(), executor)
         except EngineError as error:
             pipe.send(error)
+
+
+def _jobs(pipe: Connection, executor: Executor) -> Iterator[PackJob]:
+    while True:
+        said = pipe.recv()
+        if isinstance(said, PackJob):
+            yield said
+        else:
+            _obey(said, executor)
+
+
+def _obey(command: Command, executor: Executor) -> None:
+    getattr(executor, command.method)()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import EpochDone, PackDone, PackJob
+from engine.executors.protocol import EpochDone, Heartbeat, PackDone, PackJob
 from engine.executors.workers import Task, WorkerExecutor
 from engine.space.design import load
 from engine.space.protocol import resolve
@@ -118,3 +118,41 @@ def test_a_job_may_wait_for_the_result_of_another(tmp_path):
     assert done[0] == 0
     assert sorted(done) == list(range(len(jobs)))
     assert len(jobs) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("workers", [0, 2])
+def test_paused_and_resized_the_records_are_the_same(tmp_path, workers):
+    """While it is paused nothing but heartbeats comes, and nothing computes; 0 workers: in this process."""
+    task, jobs = prepared(tmp_path)
+    alone = LocalExecutor(task.protocol, training_part("digits", tmp_path), task.shape, task.mode, task.seed, None)
+    expected = plain(alone.run(jobs))
+    executor = WorkerExecutor(task, workers) if workers else alone
+    events, beats = [], 0
+    for event in executor.run(jobs):
+        events.append(event)
+        if isinstance(event, EpochDone) and not beats:
+            executor.pause()
+            executor.resize(1)
+            beats = 1
+        elif beats and isinstance(event, Heartbeat) and event.busy == 0:
+            beats += 1
+            if beats == 5:
+                executor.resume()
+                assert executor.resize(3) is (workers > 0)
+    standing = next(n for n, e in enumerate(events) if isinstance(e, Heartbeat) and e.busy == 0)
+    assert all(isinstance(e, Heartbeat) for e in events[standing:standing + 4])
+    assert beats >= 5
+    assert plain(events) == expected
+
+
+@pytest.mark.slow
+def test_a_worker_stopped_by_a_signal_ends_with_its_executor(tmp_path):
+    task, jobs = prepared(tmp_path)
+    events = WorkerExecutor(task, 1).run(jobs)
+    assert any(isinstance(e, EpochDone) for e in events)
+    [worker] = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+    worker.suspend()
+    events.close()
+    assert not psutil.pid_exists(worker.pid)
