@@ -91,6 +91,49 @@ def _dots(plot: Any, place: int, band: Band, columns: Floats) -> None:
         plot.scatter(columns[::4][inside].tolist(), limit[inside].tolist(), marker="·", color=colour)
 
 
+PANEL = (24, 6)
+"""Columns and lines below which a panel says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Panels:
+    """Small multiples over one range: a title and a figure each, None where nothing is to be drawn."""
+
+    panels: tuple[tuple[str, EdfFigure | None], ...]
+
+    def grid(self, width: int, height: int) -> tuple[int, int]:
+        """Columns and lines of a panel: as square as it can be, all of them on screen if they fit at all."""
+        least_wide, least_high = PANEL
+        across = max(1, min(len(self.panels), width // least_wide))
+        for columns in range(1, across + 1):
+            lines = height // -(-len(self.panels) // columns)
+            if lines >= least_high and width // columns <= 5 * lines:
+                return width // columns, lines
+        return width // across, max(least_high, height // -(-len(self.panels) // across))
+
+    def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
+        wide, high = self.grid(width, height)
+        across = width // wide
+        lines: list[Line] = []
+        for start in range(0, len(self.panels), across):
+            if len(lines) + high > height:
+                break
+            drawn = [_panel(title, figure, wide, high, plain) for title, figure in self.panels[start : start + across]]
+            lines += [tuple(run for panel in drawn for run in panel[y]) for y in range(high)]
+        return tuple(lines)
+
+
+def _panel(title: str, figure: EdfFigure | None, width: int, height: int, plain: bool) -> tuple[Line, ...]:
+    """`height` lines of exactly `width` characters."""
+    body = figure.paint(width - 1, height - 1, plain) if figure else (((" nothing drawn here", "dim"),),)
+    lines = [((f" {title}"[: width - 1], "head"),), *body]
+    return tuple(_filled(line, width) for line in [*lines, *[()] * height][:height])
+
+
+def _filled(line: Line, width: int) -> Line:
+    return (*line, (" " * max(0, width - sum(len(text) for text, _ in line)), ""))
+
+
 @dataclass(frozen=True, eq=False)
 class CurveFigure:
     """Learning curves: validation accuracy (%) of each node by epoch."""

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from engine.analysis import sample as samples
-from engine.analysis.bands import Band, band
-from engine.analysis.conditions import CONDITIONS, Condition, Split, split
+from engine.analysis.conditions import CONDITIONS, Condition
 from engine.analysis.edf import Edf, of_sample
 from engine.analysis.holding import holding
 from engine.analysis.sample import Mask, Sample
-from engine.analysis.verdict import Verdict, against_rest, verdict
+from engine.analysis.searched import read
+from engine.analysis.verdict import Verdict, verdict
 from engine.errors import AnalysisError
 from engine.space.constraints import Phrase
 from engine.space.counting import Counts
 from engine.space.refinement import WhatIf, whatif
 from engine.space.space import Ancestor, Space
 from engine.store.trials import Trial
-from ktgtui.snapshot import RunDetail
+from ktgtui.snapshot import RunDetail, RunView
 
 LETTERED: tuple[Condition, ...] = tuple(CONDITIONS.values())
 """The five of the paper first, then the others, in the order the pages turn."""
@@ -33,40 +34,25 @@ class Samples:
 
     def __init__(self) -> None:
         self._known: list[tuple[tuple[Trial, ...], Sample]] = []
+        self._read: dict[Path, tuple[int, Sample]] = {}
 
     def of(self, run: RunDetail) -> Sample:
         """Raises AnalysisError if no trial has a result."""
         for trials, found in self._known:
             if trials is run.trials:
                 return found
-        made = samples.sample(run.trials, run.space.protocol, name=run.view.name, population=run.space.keys)
+        whole = run.view.strategy == "random" or (run.view.strategy == "exhaustive" and run.view.done == run.view.total)
+        population = run.space.keys if whole else None
+        made = samples.sample(run.trials, run.space.protocol, name=run.view.name, population=population)
         self._known = [(run.trials, made), *self._known[: self.KEPT - 1]]
         return made
 
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A run split by a condition."""
-
-    run: RunDetail
-    condition: Condition
-    split: Split
-    edfs: tuple[Edf, ...]
-    bands: tuple[Band | None, ...]
-    """One a value; None for a value without graphs."""
-    verdicts: tuple[Verdict | None, ...]
-    """Each value against all other graphs; None where there are too few."""
-
-
-def by_condition(known: Samples, run: RunDetail, condition: Condition) -> Answer:
-    """EDFs of the run by a condition, how sure they are, and what they say. Raises AnalysisError."""
-    parted = split(known.of(run), condition)
-    edfs = parted.edfs()
-    return Answer(run, condition, parted, edfs, bands(edfs), against_rest(parted))
-
-
-def bands(edfs: Sequence[Edf]) -> tuple[Band | None, ...]:
-    return tuple(band(edf) if edf.graphs else None for edf in edfs)
+    def at(self, view: RunView) -> Sample:
+        """The sample of any run of the folder, read again once it has more trials. Raises StoreError, AnalysisError."""
+        last = self._read.get(view.folder)
+        if last is None or last[0] != view.done:
+            last = self._read[view.folder] = (view.done, read(view.folder).sample)
+        return last[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,65 +1,41 @@
-"""EDFs of the chosen run, a page a condition: which values go with good graphs, and how sure that is.
+"""The chosen run looked at: EDFs by a condition, two conditions crossed, what matters, runs side by side.
 
-Enter on a value hands its constraint to the refine page: the plot writes the constraint.
+Plot above, the legend as a list below, a sentence for the row under the cursor at the end. Enter on a value hands its
+constraint to the refine page: the plot writes the constraint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from engine.analysis.edf import Edf
-from engine.analysis.verdict import Verdict
+from engine.analysis.searched import UNIFORM
 from engine.errors import EngineError
-from engine.report.terminal import LETTERS, limits
-from ktgtui import wording
-from ktgtui.drawing import EdfFigure
-from ktgtui.questions import LETTERED, Answer, by_condition
+from ktgtui.questions import LETTERED, Samples
 from ktgtui.screens.page import Page
-from ktgtui.snapshot import RunDetail, Snapshot
+from ktgtui.snapshot import RunDetail, RunView, Snapshot
+from ktgtui.views.beside import beside
+from ktgtui.views.choices import choices
+from ktgtui.views.crossing import crossing
+from ktgtui.views.curves import curves
+from ktgtui.views.view import Look, Paragraph, Row, View
 from ktgtui.widgets.note import Note
 from ktgtui.widgets.plot import Plot
-from ktgtui.widgets.table import Cell, Column, Table
-
-ZOOM = 0.7
-"""Part of the error range that one step of zooming in keeps, from the good end."""
+from ktgtui.widgets.table import Table
 
 FASTEST_LOOK = 4.0
 """Seconds between redraws while a search runs: a curve that moves a little costs 10 KB over a link."""
 
-VALUES = (
-    Column("", 3),
-    Column("value", 18, grows=True),
-    Column("n", 6, right=True),
-    Column("best", 6, right=True),
-    Column("10 %", 6, right=True, least=70),
-    Column("median", 6, right=True),
-    Column("90 %", 6, right=True, least=90),
-    Column("below", 6, right=True),
-    Column("against others", 14, least=76),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One value of the condition."""
-
-    place: int
-    label: str
-    phrase: str | None
-    edf: Edf
-    verdict: str
-    hidden: bool
-    cross: float | None
+Wanted = tuple[str, int, int]
+"""`curves`, `crossing`, `choices` or `beside`, with the places in LETTERED of the condition and of the crossed one."""
 
 
 class AnalysePage(Page):
-    """Plot above, the legend as a list below, the verdict in words at the end."""
+    """One way of looking at a time; answers are kept until the trials change, and the next pages are made ahead."""
 
     TITLE = "analyse"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,191 +43,246 @@ class AnalysePage(Page):
           for i, c in enumerate(LETTERED) if c.letter),
         Binding("left", "turn(-1)", "condition", key_display="← → a-e", id="analyse.previous", priority=True),
         Binding("right", "turn(1)", "next condition", show=False, id="analyse.next", priority=True),
+        Binding("x", "cross_with(1)", "cross", id="analyse.crossed"),
+        Binding("X", "cross_with(-1)", "cross with the one before", show=False, id="analyse.crossed-back"),
+        Binding("m", "look_at('choices')", "what matters", id="analyse.matters"),
+        Binding("r", "look_at('beside')", "runs", id="analyse.runs"),
+        Binding("v", "app.list('advice')", "advice", id="analyse.advice"),
         Binding("space", "hide", "hide", id="analyse.toggle"),
         Binding("plus,equals_sign", "zoom(1)", "zoom", key_display="+ -", id="analyse.zoom-in"),
         Binding("minus", "zoom(-1)", "zoom out", show=False, id="analyse.zoom-out"),
-        Binding("comma", "cross(-1)", "cross", key_display=", .", id="analyse.cross-left"),
+        Binding("comma", "cross(-1)", "crosshair", key_display=", .", id="analyse.cross-left"),
         Binding("full_stop", "cross(1)", "crosshair right", show=False, id="analyse.cross-right"),
         Binding("less_than_sign", "cross(-10)", "crosshair far left", show=False, id="analyse.cross-far-left"),
         Binding("greater_than_sign", "cross(10)", "crosshair far right", show=False, id="analyse.cross-far-right"),
-        Binding("i", "bands", "bands", id="analyse.bands"),
-        Binding("v", "app.list('advice')", "advice", id="analyse.advice"),
+        Binding("i", "bands", "bands", show=False, id="analyse.bands"),
+        Binding("escape", "plainly", "one condition", show=False, id="analyse.plainly"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._place = 1
-        """Condition (b), label to auxiliary nodes, whose effect the paper found largest after the models'."""
-        self._answer: Answer | None = None
-        self._refused = ""
-        self._asked: tuple[object, int] = (None, -1)
+        self._wanted: Wanted = ("curves", 1, 0)
+        """Begins with condition (b), label to auxiliary nodes, whose effect the paper found largest after the models'."""
+        self._known: dict[Wanted, View] = {}
+        """Answers about `_trials`."""
+        self._trials: object = None
         self._asked_at = 0.0
-        self._hidden: dict[str, set[str]] = {}
-        self._banded = True
-        self._zoom = 0
-        self._cross: float | None = None
-        """Place of the crosshair as a part of the range, so that zooming keeps it on screen."""
+        self._view: View | None = None
+        self._refused = ""
+        self._looks: dict[str, Look] = {}
+        """What is hidden belongs to a page; zoom, bands and crosshair go along (see `_look`)."""
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="conditions")
         yield Plot(id="edfs")
-        yield Table[Row](VALUES, self._cells, lambda r: r.label, moved=self._moved, id="values")
+        yield Table[Row]((), lambda r: r.cells, lambda r: r.key, moved=lambda _: self._tell(), id="values")
         yield Note(id="verdict")
 
     @property
     def _table(self) -> Table[Row]:
         return self.query_one("#values", Table)
 
+    @property
+    def _plot(self) -> Plot:
+        return self.query_one("#edfs", Plot)
+
+    @property
+    def _look(self) -> Look:
+        return self._looks.get(self._page, Look())
+
+    @property
+    def _page(self) -> str:
+        kind, place, _ = self._wanted
+        return LETTERED[place].name if kind in ("curves", "crossing") else kind
+
     def show(self, snapshot: Snapshot) -> None:
-        self._titles()
         run = snapshot.chosen
         if run is None:
+            self._view, self._known, self._trials = None, {}, None
             self._refused = "no run to analyse: choose or start one on the spaces page"
-            self._answer = None
-            self._redraw()
+            self._draw()
+            self._titles()
         elif self._is_due(run):
             self._ask(run)
 
     def _is_due(self, run: RunDetail) -> bool:
-        if self._asked == (run.trials, self._place):
-            return False
-        same = self._answer is not None and self._answer.run.view.folder == run.view.folder
-        soon = self.workbench.now() - self._asked_at < FASTEST_LOOK
-        return not (same and soon and self._asked[1] == self._place)
+        if self._trials is run.trials:
+            return self._wanted not in self._known and not self._refused
+        same_run = self._view is not None and self._folder == run.view.folder
+        return not (same_run and self.workbench.now() - self._asked_at < FASTEST_LOOK)
+
+    _folder: object = None
 
     def _ask(self, run: RunDetail) -> None:
-        condition = LETTERED[self._place]
-        self._asked, self._asked_at = (run.trials, self._place), self.workbench.now()
-        known = self.workbench.samples
-        self.workbench.thinker.ask("condition", lambda: by_condition(known, run, condition), self._answered)
+        if self._trials is not run.trials:
+            self._trials, self._folder, self._known, self._asked_at = run.trials, run.view.folder, {}, self.workbench.now()
+        wanted = self._wanted
+        if wanted in self._known:
+            self._answered(run, wanted, self._known[wanted])
+            return
+        question = asking(wanted, self.workbench.samples, run, self._comparable(run))
+        self.workbench.thinker.ask("view", question, lambda found: self._answered(run, wanted, found))
 
-    def _answered(self, found: Answer | EngineError) -> None:
-        self._answer = None if isinstance(found, EngineError) else found
-        self._refused = str(found) if isinstance(found, EngineError) else ""
+    def _comparable(self, run: RunDetail) -> tuple[RunView, ...]:
+        return tuple(v for v in self.workbench.snapshot.runs if not v.error and (v.done or v.folder == run.view.folder))
+
+    def _answered(self, run: RunDetail, wanted: Wanted, found: View | EngineError) -> None:
+        if run.trials is not self._trials or wanted != self._wanted:
+            return
+        if isinstance(found, EngineError):
+            self._view, self._refused = None, str(found)
+        else:
+            self._view, self._refused = found, ""
+            self._known[wanted] = found
+            self._ahead(run)
         if self.is_current:
-            self._redraw()
+            self._titles()
+            self._draw()
 
-    def _redraw(self) -> None:
-        if self._answer is None:
-            self.query_one(Plot).show(None, self._refused)
+    def _ahead(self, run: RunDetail) -> None:
+        """Make the other conditions' pages before they are asked for, one after the other."""
+        missing = [w for i in range(len(LETTERED)) if (w := ("curves", i, 0)) not in self._known]
+        if run.view.live or not missing:
+            return
+        wanted = missing[0]
+
+        def keep(found: View | EngineError) -> None:
+            if run.trials is self._trials and not isinstance(found, EngineError):
+                self._known[wanted] = found
+                self._ahead(run)
+
+        self.workbench.thinker.ask("ahead", asking(wanted, self.workbench.samples, run, ()), keep)
+
+    def _draw(self) -> None:
+        view = self._view
+        if view is None:
+            self._plot.show(None, self._refused)
             self._table.show([])
             self.query_one("#verdict", Note).show([])
             return
-        figure = self._figure(self._answer)
-        self.query_one(Plot).show(figure, "every curve is hidden: space shows them again")
-        self._rows(figure)
+        figure = view.figure(self._look)
+        self._plot.display = self._wanted[0] != "choices"
+        self.set_class(not self._plot.display, "listed")
+        self._plot.show(figure, "every curve is hidden: space shows them again")
+        self._list(view)
 
-    def _rows(self, figure: EdfFigure | None) -> None:
-        assert self._answer is not None
-        answer, hidden = self._answer, self._hidden.get(self._answer.condition.name, set())
-        cross = self._error(figure)
-        rows = [
-            Row(i, value.label, value.phrase, edf, _stand(value.label, verdict), value.label in hidden, cross)
-            for i, (value, edf, verdict) in enumerate(
-                zip(answer.split.values, answer.edfs, answer.verdicts, strict=True))
-        ]
-        self._table.show(rows)
-        self.query_one(Plot).point(None if cross is None else self._cross)
-        self._emphasise()
+    def _list(self, view: View) -> None:
+        self._table.show(view.rows(self._look), view.columns())
+        alone = self._wanted[0] in ("curves", "beside")
+        self._plot.point(self._look.cross if alone else None)
+        self._tell()
 
-    def _figure(self, answer: Answer) -> EdfFigure | None:
-        hidden = self._hidden.get(answer.condition.name, set())
-        shown = [(i, e) for i, e in enumerate(answer.edfs) if e.n and e.label not in hidden]
-        if not shown:
-            return None
-        low, high, _ = limits([e for e in answer.edfs if e.n])
-        high = low + (high - low) * ZOOM**self._zoom
-        bands = tuple((i, b) for i, _ in shown if (b := answer.bands[i]) is not None) if self._banded else ()
-        return EdfFigure(tuple(shown), low, high, bands)
-
-    def _error(self, figure: EdfFigure | None) -> float | None:
-        """The error rate (%) under the crosshair."""
-        if self._cross is None or figure is None:
-            return None
-        return figure.low + (figure.high - figure.low) * self._cross
-
-    def _emphasise(self) -> None:
-        """The value under the cursor: its curve in bold, its verdict in words."""
+    def _tell(self) -> None:
+        """The row under the cursor: its curve in bold, its sentence."""
         row = self._table.current
-        self.query_one(Plot).emphasise(None if row is None else f"curve{row.place % 6}")
-        answer = self._answer
-        if row is None or answer is None:
-            return
-        verdict = answer.verdicts[row.place]
-        band = answer.bands[row.place]
-        said = verdict.sentence if verdict else "too few graphs to compare"
-        left_out = answer.split.sample.left_out
-        notes = [f"left out: {left_out}"] if left_out.total else []
-        notes += [f"dots: {band.words()}"] if band and self._banded else []
-        self.query_one("#verdict", Note).show([[(said, "")], [("   ".join(notes), "dim")]])
+        place = None if row is None else row.place
+        self._plot.emphasise(None if place is None else f"curve{place % 6}")
+        self.query_one("#verdict", Note).show([] if row is None else row.said)
 
     def _titles(self) -> None:
         run = self.workbench.snapshot.chosen
-        name = run.view.name if run else ""
-        runs = [(f"{name}  ", "accent")]
+        kind, place, other = self._wanted
+        runs: list[tuple[str, str]] = [(f"{run.view.name}  " if run else "", "accent")]
         for i, condition in enumerate(LETTERED):
-            role = "cursor" if i == self._place else "dim"
-            runs += [(f" {condition.letter or condition.name} ", role)]
-        chosen = LETTERED[self._place]
-        self.query_one("#conditions", Note).show([runs, [(f"({chosen.letter}) " if chosen.letter else "", "accent"),
-                                                         (f"{chosen.title}, {chosen.variable}", "")]])
-
-    def _cells(self, row: Row) -> Sequence[Cell]:
-        shown = " " if row.hidden else LETTERS[row.place % len(LETTERS)]
-        below = "" if row.cross is None or not row.edf.n else f"{100 * float(row.edf.at(row.cross)):.0f} %"
-        q = [wording.percent(row.edf.quantile(s)) if row.edf.n else "" for s in (0, 0.1, 0.5, 0.9)]
-        n = f"{row.edf.n:,}" + ("*" if row.edf.inherited else "")
-        mark, name = ("dim", "dim") if row.hidden else (f"curve{row.place % 6}", "")
-        verdict = (row.verdict, _VERDICTS.get(row.verdict, "dim"))
-        return ((f" {shown}", mark), (row.label, name), n, *q, below, verdict)
-
-    def _moved(self, row: Row) -> None:
-        self._emphasise()
+            marked = kind in ("curves", "crossing") and i == place
+            crossed = kind == "crossing" and i == other
+            name = condition.letter or condition.name
+            runs.append((f"x{name} " if crossed else f" {name} ", "cursor" if marked else "accent" if crossed else "dim"))
+        title = self._view.title if self._view else LETTERED[place].title
+        self.query_one("#conditions", Note).show([runs, [(title, ""), *caveat(run)]])
 
     @on(Table.Taken, "#values")
     def _taken(self, event: Table.Taken) -> None:
-        if event.row.phrase:
-            self.workbench.refine(event.row.phrase)
+        row: Row = event.row
+        if row.phrase:
+            self.workbench.refine(row.phrase)
+        elif row.condition:
+            self._want(("curves", [c.name for c in LETTERED].index(row.condition), 0))
+        elif self._wanted[0] == "beside" and (view := next(
+                (v for v in self.workbench.snapshot.runs if v.name == row.key), None)):
+            self.workbench.choose(view.folder)
 
-    def action_turn(self, by: int) -> None:
-        self.action_turn_to((self._place + by) % len(LETTERED))
-
-    def action_turn_to(self, place: int) -> None:
-        self._place = place
+    def _want(self, wanted: Wanted) -> None:
+        self._wanted, self._refused = wanted, ""
         self._titles()
         if run := self.workbench.snapshot.chosen:
             self._ask(run)
 
+    def action_turn(self, by: int) -> None:
+        self.action_turn_to((self._wanted[1] + by) % len(LETTERED))
+
+    def action_turn_to(self, place: int) -> None:
+        kind, _, other = self._wanted
+        crossed = kind == "crossing" and place != other
+        self._want(("crossing", place, other) if crossed else ("curves", place, 0))
+
+    def action_cross_with(self, by: int) -> None:
+        """A panel for each value of another condition: the next one at each press."""
+        kind, place, other = self._wanted
+        other = other + by if kind == "crossing" else 0 if by > 0 else -1
+        other %= len(LETTERED)
+        if other == place:
+            other = (other + by) % len(LETTERED)
+        self._want(("crossing", place, other))
+
+    def action_look_at(self, kind: str) -> None:
+        if self._wanted[0] == kind:
+            self.action_plainly()
+        else:
+            self._want((kind, self._wanted[1], 0))
+
+    def action_plainly(self) -> None:
+        self._want(("curves", self._wanted[1], 0))
+
+    def _set(self, look: Look) -> None:
+        """Zoom, bands and crosshair hold for every page, what is hidden for its own."""
+        others = {page: Look(old.hidden, look.banded, look.zoom, look.cross) for page, old in self._looks.items()}
+        for page in (c.name for c in LETTERED):
+            others.setdefault(page, Look(frozenset(), look.banded, look.zoom, look.cross))
+        self._looks = {**others, self._page: look}
+
     def action_hide(self) -> None:
-        if (row := self._table.current) and self._answer:
-            self._hidden.setdefault(self._answer.condition.name, set()).symmetric_difference_update({row.label})
-            self._redraw()
+        if (row := self._table.current) and self._view and row.place is not None:
+            self._set(self._look.toggled(row.key))
+            self._draw()
 
     def action_zoom(self, by: int) -> None:
-        self._zoom = max(0, min(12, self._zoom + by))
-        if self._answer:
-            self._redraw()
+        self._set(self._look.zoomed(by))
+        if self._view:
+            self._draw()
 
     def action_cross(self, by: int) -> None:
-        """Move the crosshair by characters of the plot; the first press puts it in the middle."""
-        step = 1 / max(1, self.query_one(Plot).area)
-        self._cross = 0.5 if self._cross is None else max(0.0, min(1.0, self._cross + by * step))
-        if self._answer:
-            self._rows(self._figure(self._answer))
+        """Move the crosshair by characters of the plot."""
+        self._set(self._look.moved(by / max(1, self._plot.area)))
+        if self._view:
+            self._list(self._view)
 
     def action_bands(self) -> None:
-        self._banded = not self._banded
-        if self._answer:
-            self._redraw()
+        look = self._look
+        self._set(Look(look.hidden, not look.banded, look.zoom, look.cross))
+        if self._view:
+            self._draw()
 
 
-_VERDICTS = {"better": "good", "worse": "bad", "crosses": "warn", "mixture": "warn"}
+def asking(wanted: Wanted, known: Samples, run: RunDetail, others: tuple[RunView, ...]) -> Callable[[], View]:
+    """The question behind a page, to be asked in the thinker's thread."""
+    kind, place, other = wanted
+    condition, outer = LETTERED[place], LETTERED[other]
+    if kind == "crossing":
+        return lambda: crossing(known, run, outer, condition)
+    if kind == "choices":
+        return lambda: choices(known, run)
+    if kind == "beside":
+        return lambda: beside(known, run, others)
+    return lambda: curves(known, run, condition)
 
 
-def _stand(label: str, verdict: Verdict | None) -> str:
-    """A value against all others in a word."""
-    if verdict is None:
-        return "too few"
-    if verdict.kind == "dominates":
-        return "better" if verdict.leader == label else "worse"
-    return verdict.kind
+def caveat(run: RunDetail | None) -> Paragraph:
+    """What must be said before a curve of this run is believed."""
+    if run is None:
+        return []
+    if run.view.strategy not in UNIFORM:
+        return [(f"   drawn by {run.view.strategy}: no uniform sample, bands and verdicts do not hold", "warn")]
+    if run.view.strategy == "exhaustive" and run.view.total and run.view.done < run.view.total:
+        return [("   exhaustive and not finished: no uniform sample yet", "warn")]
+    return []
