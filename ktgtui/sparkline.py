@@ -35,6 +35,6 @@ def told(curve: Curve, width: int, plain: bool = False) -> list[list[tuple[str, 
         ends = [v for v in column if v is not None]
         said = f"{ends[0]:6.2f} to {ends[-1]:6.2f} %" if ends else "not trained"
         role = f"curve{(node - 1) % 6}"
-        lines.append([(f"{node} ", role), (sparkline(column, low, high, max(8, width - 22), plain), role),
+        lines.append([(f" {node} ", role), (sparkline(column, low, high, max(8, width - 23), plain), role),
                       (f" {said}", "")])
     return lines

@@ -15,7 +15,7 @@ from textual.theme import Theme
 
 Palette = Mapping[str, Style]
 """Style by role: `dim`, `head`, `accent`, `good`, `bad`, `warn`, `cursor`, `rest` (cursor of an unfocused table),
-`cross` (crosshair) and `curve0` to `curve5`."""
+`cross` (crosshair), `bold` and `curve0` to `curve5`."""
 
 DARK = Theme(
     name="ktg-dark", primary="#56b4e9", secondary="#8fa1b3", accent="#e69f00", foreground="#d6dbe2",
@@ -32,7 +32,7 @@ LIGHT = Theme(
 def _palette(dim: str, head: str, accent: str, good: str, bad: str, warn: str, cursor: str, rest: str,
              curves: tuple[str, ...]) -> Palette:
     roles = {"dim": dim, "head": head, "accent": accent, "good": good, "bad": bad, "warn": warn, "cursor": cursor,
-             "rest": rest, "cross": "bold " + head.split()[-1], **{f"curve{i}": c for i, c in enumerate(curves)}}
+             "rest": rest, "cross": "bold " + head.split()[-1], "bold": "bold", **{f"curve{i}": c for i, c in enumerate(curves)}}
     return MappingProxyType({role: Style.parse(style) for role, style in roles.items()})
 
 

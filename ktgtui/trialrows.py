@@ -68,7 +68,7 @@ def cells(trial: Trial) -> tuple[str | tuple[str, str], ...]:
     """Number, error, outcome, models, and a gate a column (`- ` for cutoff)."""
     models, gates = _short(trial.graph)
     state = trial.state.value + (" *" if trial.inherited else "")
-    role = {"done": "dim", "failed": "bad", "diverged": "warn"}.get(trial.state.value, "dim")
+    role = {"done": "", "failed": "bad", "diverged": "warn"}.get(trial.state.value, "dim")
     return (str(trial.number), wording.percent(trial.error), (state, role), models, *gates)
 
 

@@ -91,9 +91,9 @@ class LivePage(Page):
         note = self.query_one("#curves", Note)
         curve = run.curves.get(trial.training or "") if trial else None
         if trial is not None and trial.training is None:
-            note.show([[(f"#{trial.number} {trial.state.value}: not trained", "dim")]])
+            note.show([[(f" #{trial.number} {trial.state.value}: not trained", "dim")]])
         elif trial is not None and curve is not None:
-            title = [(f"#{trial.number} accuracy by epoch, a node a line", "dim")]
+            title = [(f" #{trial.number} accuracy by epoch, a node a line", "dim")]
             note.show([title, *told(curve, note.size.width, self.workbench.plain)])
         log = self.query_one("#log", Note)
         log.show([[(line[: log.size.width], "dim")] for line in run.log[-max(1, log.size.height) :]])

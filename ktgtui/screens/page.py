@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 class Page(Screen[None]):
     """A full screen of the workbench. Subclasses give `TITLE`, `body` and `show`."""
+
+    focused = Reactive[Widget | None](None, repaint=False)
+    """Textual 8.2.8 paints the whole screen when the focus moves, 12 KB for a tab; widgets show it themselves."""
 
     @property
     def workbench(self) -> Workbench:

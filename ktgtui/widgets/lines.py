@@ -15,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ktgtui.theme import PALETTES, Palette
+from ktgtui.theme import PALETTES
 
 Runs = Iterable[tuple[str, str]]
 """Pieces of a line, each with a role of the palette ('' for the plain text colour)."""
@@ -30,11 +30,19 @@ class Lines(Widget):
         """What the screen has, by line."""
         self._fresh: dict[int, Strip] = {}
         """What `redraw` found to differ, for `render_line` to take."""
-        self._ground: Style | None = None
+        self._inks: dict[tuple[str, str], Style] = {}
 
-    @property
-    def palette(self) -> Palette:
-        return PALETTES[self.app.theme]
+    def ink(self, role: str, over: str = "") -> Style:
+        """The palette's style for `role`, laid over by another role's if need be, on the widget's own colours."""
+        found = self._inks.get((role, over))
+        if found is None:
+            palette = PALETTES[self.app.theme]
+            found = self.rich_style
+            for name in (role, over):
+                if (style := palette.get(name)) is not None:
+                    found = found + style
+            self._inks[role, over] = found
+        return found
 
     @property
     def plain(self) -> bool:
@@ -47,18 +55,15 @@ class Lines(Widget):
 
     def strip(self, runs: Runs) -> Strip:
         """A strip of runs in the palette's styles."""
-        palette = self.palette
-        return Strip([Segment(text, palette.get(role)) for text, role in runs])
+        return Strip([Segment(text, self.ink(role)) for text, role in runs if text])
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._ground = None
+        self._inks.clear()
 
     def _full(self, y: int) -> Strip:
-        """Line `y` over the widget's own colours, filled to its width: Textual paints no background under it."""
-        if self._ground is None:
-            self._ground = self.rich_style  # 0.1 ms each time: too much for every line of a screen
-        return self.line(y).adjust_cell_length(self.size.width).apply_style(self._ground).simplify()
+        """Line `y` filled to the widget's width in its own colours: Textual paints no background under it."""
+        return self.line(y).adjust_cell_length(self.size.width, self.ink("")).simplify()
 
     def render_line(self, y: int) -> Strip:
         strip = self._fresh.pop(y, None)

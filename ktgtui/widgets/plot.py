@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
 
 from ktgtui.widgets.lines import Lines
@@ -23,7 +22,6 @@ class Figure(Protocol):
 
 LEFT = 5
 """Characters left of the plotting area: a tick label of four and the frame."""
-_BOLD = Style(bold=True)
 LEAST = (16, 4)
 """Columns and lines below which a plot says nothing."""
 
@@ -84,10 +82,7 @@ class Plot(Lines):
             runs = struck(runs, self._column, "|" if self.plain else "│")
         if self._bold is None:
             return self.strip(runs)
-        palette = self.palette
-        return Strip([
-            Segment(text, (palette[role] + _BOLD) if role == self._bold else palette.get(role)) for text, role in runs
-        ])
+        return Strip([Segment(text, self.ink(role, "bold" if role == self._bold else "")) for text, role in runs])
 
 
 def struck(runs: Line, column: int, mark: str) -> Line:

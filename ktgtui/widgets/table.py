@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -208,15 +207,14 @@ class Table(Lines, Generic[R], can_focus=True):
         return self._row(self.rows[place], widths, place == self.cursor)
 
     def _row(self, row: R, widths: Sequence[int], at_cursor: bool) -> Strip:
-        palette = self.palette
-        over = palette["cursor" if self.has_focus else "rest"] if at_cursor else None
-        segments = [Segment(self._mark(at_cursor), over)]
+        over = ("cursor" if self.has_focus else "rest") if at_cursor else ""
+        segments = [Segment(self._mark(at_cursor), self.ink("", over))]
         for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
             if width:
                 text, role = (cell, "") if isinstance(cell, str) else cell
-                segments.append(Segment(fit(text, width, column.right) + " ", _over(palette.get(role), over)))
+                segments.append(Segment(fit(text, width, column.right) + " ", self.ink("" if over == "cursor" else role, over)))
         strip = Strip(segments)
-        return strip.extend_cell_length(self.size.width, over) if at_cursor else strip
+        return strip.extend_cell_length(self.size.width, self.ink("", over)) if at_cursor else strip
 
     def _mark(self, at_cursor: bool) -> str:
         """The cursor is seen without colour too."""
@@ -245,10 +243,3 @@ def fit(text: str, width: int, right: bool = False) -> str:
         text = set_cell_size(text, width - 1) + ("…" if width > 1 else "")
     blank = " " * (width - cell_len(text))
     return blank + text if right else text + blank
-
-
-def _over(style: Style | None, over: Style | None) -> Style | None:
-    """A cell's style under the cursor: the cursor's background, and its foreground if it has one."""
-    if over is None:
-        return style
-    return over if style is None or over.reverse else style + over
