@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from ktgtui import wording
@@ -72,6 +72,7 @@ def cells(trial: Trial) -> tuple[str | tuple[str, str], ...]:
     return (str(trial.number), wording.percent(trial.error), (state, role), models, *gates)
 
 
+@cache
 def gate_titles(nodes: int) -> tuple[str, ...]:
     """`y>1`, `2>1`, ...: the columns' titles, in the order of `engine.space.graph.edges`."""
     from engine.space.graph import edges
@@ -81,8 +82,13 @@ def gate_titles(nodes: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _short(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    graph = _graph(text)
-    return " ".join(graph.models), tuple((short(gate), _ROLES.get(gate, "")) for gate in graph.gates)
+    """Models and gates as cells. The text is taken as `Graph` wrote it: `Graph.parse` would check it, at ten times the cost
+    of a row, and a page down shows forty."""
+    head, _, tail = text.partition(" | ")
+    models = [word.partition(":")[2] for word in head.split()]
+    written = dict(part.split(" ", 1) for part in tail.split(", ") if part)
+    gates = (written.get(title, "cutoff") for title in gate_titles(len(models)))
+    return " ".join(models), tuple((short(gate), _ROLES.get(gate, "")) for gate in gates)
 
 
 def short(gate: str) -> str:

@@ -7,8 +7,10 @@ the last strips are kept, compared cell by cell, and only the span that differs 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Self
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -98,24 +100,29 @@ class Lines(Widget):
 
 
 def differing(old: Strip | None, new: Strip) -> tuple[int, int] | None:
-    """The columns [from, to) in which two strips of equal length differ; None if they are the same."""
+    """The columns [from, to) in which two simplified strips of equal length differ; None if they are the same."""
     if old is None:
         return (0, new.cell_length)
     if old == new:
         return None
-    before, after = _cells(old), _cells(new)
-    if len(before) != len(after):
+    before, after = list(old), list(new)
+    if old.cell_length != new.cell_length:
         return (0, new.cell_length)
-    changed = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-    return (changed[0], changed[-1] + 1) if changed else None
+    start = _common(zip(before, after, strict=False), 1)
+    end = new.cell_length - _common(zip(reversed(before), reversed(after), strict=False), -1)
+    return (start, end)
 
 
-def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
-    """One entry a cell; a wide character fills its second cell with an empty one."""
-    cells: list[tuple[str, Style | None]] = []
-    for text, style, _ in strip:
-        for character in text:
-            cells.append((character, style))
-            if not character.isascii() and Segment(character).cell_length == 2:
-                cells.append(("", style))
+def _common(pairs: Iterable[tuple[Segment, Segment]], step: int) -> int:
+    """Cells that two lines have in common at their start (step 1) or, given backwards, at their end (step -1)."""
+    cells = 0
+    for (text, style, _), (other, other_style, _) in pairs:
+        if style != other_style:
+            break
+        if text == other:
+            cells += cell_len(text)
+            continue
+        alike = takewhile(lambda two: two[0] == two[1], zip(text[::step], other[::step], strict=False))
+        cells += cell_len("".join(one for one, _ in alike))
+        break
     return cells
