@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.report.result import Result
     from engine.space.design import Space
     from engine.strategies.fixed import Fixed
+    from engine.strategies.shard import Shard
 
 # What takes long to load is imported where it is used, inside `run`: Ctrl-C then ends a search in one line from its first
 # tenth of a second on, and --help does not wait.
@@ -40,6 +41,7 @@ def arguments() -> Parser:
     how.add_argument("--exhaustive", action="store_true", help="every graph of the space")
     how.add_argument("--random", type=int, metavar="N", help="N graphs, uniform up to relabelling, without replacement")
     how.add_argument("--graphs", type=Path, metavar="FILE", help="the graphs of a text file, one a line")
+    p.add_argument("--shard", metavar="I/N", help="only part I of N, as a search of its own; engine.store merge joins them")
     p.add_argument("--repeats", type=int, metavar="R", help="whole passes (default: the protocol's)")
     p.add_argument("--seed", type=int, default=0, help="search seed: draws, batches and weights derive from it (0)")
     p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
@@ -117,7 +119,15 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
     return fields
 
 
-def _strategy(args: argparse.Namespace, space: Space) -> Fixed:
+def _strategy(args: argparse.Namespace, space: Space) -> Fixed | Shard:
+    from engine.strategies.shard import Shard, read
+
+    shard = read(args.shard) if args.shard is not None else None
+    whole = _whole(args, space)
+    return Shard(whole, *shard) if shard else whole
+
+
+def _whole(args: argparse.Namespace, space: Space) -> Fixed:
     from engine.strategies.fixed import exhaustive, listed, random
 
     repeats = args.repeats or space.protocol.repeats
@@ -128,12 +138,13 @@ def _strategy(args: argparse.Namespace, space: Space) -> Fixed:
     return random(space, args.random, args.seed, args.repeats or 1)
 
 
-def _name(strategy: Fixed) -> str:
+def _name(strategy: Fixed | Shard) -> str:
     settings = strategy.settings()
-    return f"{settings['name']}{settings.get('n', '')}"
+    part = f"-shard{settings['shard']['part']}of{settings['shard']['of']}" if "shard" in settings else ""
+    return f"{settings['name']}{settings.get('n', '')}{part}"
 
 
-def _finished(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path) -> Result | None:
+def _finished(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path) -> Result | None:
     """The result of a run folder in which nothing is left to do. Raises StoreError if it holds another search."""
     from engine.resume import check
     from engine.store.folder import INFO
@@ -151,7 +162,7 @@ def _finished(args: argparse.Namespace, space: Space, strategy: Fixed, folder: P
         return result(folder, reader.info, reader.trials, reader.trainings)
 
 
-def _train(args: argparse.Namespace, space: Space, strategy: Fixed, folder: Path, started: float) -> Result:
+def _train(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float) -> Result:
     """Run the search to its end, showing how far it is on stderr."""
     # Only now is torch loaded: bad input is answered in a fraction of a second. OpenMP's threads spin at barriers; with
     # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
