@@ -26,6 +26,7 @@ from engine.strategies.protocol import Strategy
 from engine.training.calibrate import choose
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
+from engine.training.models.measures import check_fit
 from engine.training.pack import PackShape
 from engine.training.teachers import TeacherCache
 
@@ -82,6 +83,7 @@ def _executor(
 
 def _create(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> Run:
     graphs = demand(strategy.preview(), references(space))
+    check_fit((model for graph in graphs for model in graph.models), images.shape, images.classes, space.protocol)
     mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
     info = RunInfo(
         name=folder.name,

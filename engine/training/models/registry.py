@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import is_model, model_examples
 from engine.training.extensions import bring
 from engine.training.models.resnet import ResNet
 from engine.training.models.small import Perceptron, SmallConvolution
+from engine.training.models.vision import Shape, vision
 from engine.training.models.wrn import WideResNet
 
-Shape = tuple[int, int, int]
 Builder = Callable[[Shape, int], nn.Module]
 
 
@@ -35,35 +34,12 @@ FAMILIES: dict[str, Callable[[tuple[int, ...], Shape, int], nn.Module]] = {
 """Leading letters of a built-in name to its builder, which gets the numbers in the name."""
 
 
-class GreyToColour(nn.Module):
-    """torchvision's networks expect three channels: a single one is shown to all three."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x.expand(-1, 3, -1, -1))
-
-
-def _torchvision(name: str, shape: Shape, classes: int) -> nn.Module:
-    from torchvision import models
-
-    # These two also answer with the logits of auxiliary heads while training, unless told to leave them out.
-    extra = {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    try:
-        inner = models.get_model(name, weights=None, num_classes=classes, **extra)
-    except ValueError as error:
-        raise TrainingError(f"model 'torchvision:{name}': {error}") from None
-    return GreyToColour(inner) if shape[0] == 1 else inner
-
-
 def builder(name: str) -> Builder:
     """The function that makes a new network of that name. Raises TrainingError for an unknown one."""
     if not is_model(name):
         raise TrainingError(f"unknown model {name!r}", nearest(name, model_examples()))
     if name.startswith("torchvision:"):
-        return lambda shape, classes: _torchvision(name.removeprefix("torchvision:"), shape, classes)
+        return lambda shape, classes: vision(name.removeprefix("torchvision:"), shape, classes)
     if (brought := bring("models", name)) is not None:
         return brought
     family = FAMILIES[re.match(r"[a-z]+", name)[0]]  # type: ignore[index]
@@ -73,9 +49,3 @@ def builder(name: str) -> Builder:
 def build(name: str, shape: Shape, classes: int) -> nn.Module:
     """A new network: images `[batch, *shape]` to logits `[batch, classes]`. Draws from torch's global generator."""
     return builder(name)(shape, classes)
-
-
-def count_parameters(name: str, shape: Shape, classes: int) -> int:
-    """Exact number of trainable parameters, counted on the meta device (no memory)."""
-    with torch.device("meta"):
-        return sum(p.numel() for p in build(name, shape, classes).parameters())
