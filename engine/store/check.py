@@ -13,12 +13,13 @@ import msgspec
 from engine.errors import StoreError
 from engine.store.folder import CURVES, TRIALS, read_info
 from engine.store.frames import Frame, Place
+from engine.store.judgements import Judgement
 from engine.store.references import faults_of_reference
 from engine.store.storage import Tables, apply_changes, decode_changes
 from engine.store.survey import Condition, Line, survey
 from engine.store.trials import Curve, Training, Trial
 
-R = TypeVar("R", Trial, Training)
+R = TypeVar("R", Trial, Training, Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,11 @@ def check(folder: Path) -> Checkup:
         findings.append(Finding(f"{TRIALS}: empty, though the run was started"))
     trials = _decoded(tables, "trials", Trial, findings)
     trainings = _decoded(tables, "trainings", Training, findings)
+    paused = _decoded(tables, "paused", Training, findings)
+    _decoded(tables, "judgements", Judgement, findings)
     curves = _curve_names(folder / CURVES, findings)
     findings += [Finding(fault) for fault in faults_of_reference(trials, trainings)]
-    findings += _remarks(trainings, curves)
+    findings += _remarks([*trainings, *paused], curves)
     return Checkup(tuple(findings), len(trials), len(trainings), len(curves), info.total)
 
 

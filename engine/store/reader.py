@@ -19,6 +19,7 @@ from engine.store.curves import CurveFollower
 from engine.store.folder import CURVES, TRIALS, check_head, find_runs, read_info
 from engine.store.follower import Follower
 from engine.store.frames import Frame
+from engine.store.judgements import Judgement
 from engine.store.lock import Holder, read_holder
 from engine.store.status import FINISHED, Status, read_status
 from engine.store.storage import KIND
@@ -27,7 +28,7 @@ from engine.store.trials import Curve, Training, Trial
 __all__ = ["RunReader", "Update", "find_runs"]
 
 N = TypeVar("N", int, str)
-R = TypeVar("R", Trial, Training)
+R = TypeVar("R", Trial, Training, Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class RunReader:
         self._curves = CurveFollower(folder / CURVES)
         self._trials = _Records[int, Trial](lambda trial: trial.number)
         self._trainings = _Records[str, Training](lambda training: training.id)
+        self._judgements = _Records[str, Judgement](lambda made: f"{made.epoch}.{made.cohort}")
         self._numbers: list[int] = []
 
     @property
@@ -74,6 +76,11 @@ class RunReader:
         """All trainings read so far, by id."""
         return dict(self._trainings.named)
 
+    @property
+    def judgements(self) -> list[Judgement]:
+        """All judgements read so far, in the order they were made; empty for a search that judges nobody."""
+        return list(self._judgements.named.values())
+
     def refresh(self) -> Update:
         """Read what was written since the last time. Raises StoreError: gone, unreadable, damaged (where)."""
         again, changes = self._follower.poll(self._decode)
@@ -82,9 +89,12 @@ class RunReader:
         if again:
             self._trials.start_over()
             self._trainings.start_over()
+            self._judgements.start_over()
         for change in changes:
             self._trials.apply(change.trials)
             self._trainings.apply(change.trainings)
+            self._judgements.apply(change.judgements)
+        self._judgements.news()
         trials, lost_trials = self._trials.news()
         trainings, lost_trainings = self._trainings.news()
         self._renumber(trials, anew=again or lost_trials)
@@ -153,6 +163,7 @@ class _RunChanges(msgspec.Struct):
 
     trials: dict[str, Trial | None] | UnsetType | None = UNSET
     trainings: dict[str, Training | None] | UnsetType | None = UNSET
+    judgements: dict[str, Judgement | None] | UnsetType | None = UNSET
 
 
 _decode_changes = msgspec.json.Decoder(_RunChanges).decode

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -17,9 +18,10 @@ from engine.store.curves import CurveFile
 from engine.store.durable import disk, sync_folder
 from engine.store.folder import CURVES, TRIALS, check_head, check_vacant, find_runs, read_info, write_info
 from engine.store.journal import Journal
+from engine.store.judgements import Judgement
 from engine.store.lock import RunLock
 from engine.store.status import Status, write_status
-from engine.store.storage import AppendStorage, encode_record
+from engine.store.storage import NULL, AppendStorage, encode_record
 from engine.store.table import Database
 from engine.store.trials import Curve, RunInfo, Training, Trial
 
@@ -27,6 +29,7 @@ __all__ = ["Run", "find_runs", "read_info"]
 
 _decode_trial = msgspec.json.Decoder(Trial).decode
 _decode_training = msgspec.json.Decoder(Training).decode
+_decode_judgement = msgspec.json.Decoder(Judgement).decode
 
 
 class Run:
@@ -46,7 +49,8 @@ class Run:
         self._last_row = 0
         self._version = -1
         self.db = Database(folder / TRIALS)
-        """TinyDB with the tables `trials` (document id = number) and `trainings`."""
+        """TinyDB with the tables `trials` (document id = number), `trainings`, and of a search that judges at rungs
+        `judgements` and `paused` (trainings that can go on)."""
         self.messages: list[str] = []
         self._tell(self.db.storage.dropped)
 
@@ -91,10 +95,13 @@ class Run:
         trials: Collection[Trial] = (),
         trainings: Collection[Training] = (),
         curves: Collection[Curve] = (),
+        paused: Collection[Training] = (),
+        judgements: Collection[Judgement] = (),
     ) -> None:
-        """Record results, all or none of trials and trainings; they are on the disk when this returns.
+        """Record results, all or none of them but for the curves; they are on the disk when this returns.
 
         Curves are written first, so a training that is seen has its curve. Losses that are not finite are left out.
+        `paused` trainings are kept apart, each in the place of what was paused of it before, until it is in `trainings`.
         Raises StoreError for a trial number or training id that is there already, for a record that could not be read
         back (a value of a wrong type), and if the disk refuses.
         """
@@ -107,6 +114,12 @@ class Run:
             changes["trainings"] = {str(row): encode_record(_finite(training)) for row, training in rows}
         if trials:
             changes["trials"] = {str(trial.number): encode_record(trial) for trial in trials}
+        resting = self._resting_changes(paused, trainings)
+        if resting:
+            changes["paused"] = resting
+        if judgements:
+            made = enumerate(judgements, len(self.storage.rows("judgements")) + 1)
+            changes["judgements"] = {str(row): encode_record(judgement) for row, judgement in made}
         if curves:
             self._curves().add(curves)
         if not changes:
@@ -115,6 +128,15 @@ class Run:
         known.update(training.id for training in trainings)
         self._last_row += len(trainings)
         self._version = self.storage.version
+
+    def _resting_changes(self, paused: Collection[Training], ended: Collection[Training]) -> dict[str, msgspec.Raw]:
+        """Rows of `paused`: those that pause now, and none any more for those that ended."""
+        if not paused and not self.storage.rows("paused"):
+            return {}
+        row_of = {_decode_training(text).id: row for row, text in self.storage.rows("paused").items()}
+        following = itertools.count(max(map(int, row_of.values()), default=0) + 1)
+        changes = {row_of.get(t.id) or str(next(following)): encode_record(_finite(t)) for t in paused}
+        return changes | {row_of[t.id]: msgspec.Raw(NULL) for t in ended if t.id in row_of}
 
     def _refuse_known(self, what: str, names: list[Any], known: Collection[str]) -> None:
         seen = set()
@@ -139,6 +161,15 @@ class Run:
     def trainings(self) -> dict[str, Training]:
         """All trainings by id, in the order they were recorded."""
         return {t.id: t for t in map(_decode_training, self.storage.rows("trainings").values())}
+
+    def paused(self) -> dict[str, Training]:
+        """Trainings that wait to go on, by id: state STOPPED, with what they had when they paused."""
+        return {t.id: t for t in map(_decode_training, self.storage.rows("paused").values())}
+
+    def judgements(self) -> list[Judgement]:
+        """All judgements in the order they were made."""
+        rows = self.storage.rows("judgements")
+        return [_decode_judgement(rows[row]) for row in sorted(rows, key=int)]
 
     def curves(self, ids: Iterable[str]) -> dict[str, Curve]:
         """Learning curves of these trainings; those that have none are left out."""
@@ -166,7 +197,7 @@ class Run:
     def compact(self) -> None:
         """Rewrite trials.log and curves.log without what was replaced, each in one step; readers follow."""
         self.storage.compact()
-        self._curves().compact(self.trainings())
+        self._curves().compact(self.trainings() | self.paused())
 
     def close(self) -> None:
         """Let go of the files and the lock. Everything acknowledged is on the disk already."""
