@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,30 @@ from engine.space.catalogue import is_gate, is_model, known_gates, model_example
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.store.trials import Trial
-from engine.strategies.protocol import Draw
+from engine.strategies.protocol import Draw, Unjudged
 
 
-class Fixed:
-    """Draws known beforehand: `repeats` whole passes over the same graphs, one after the other."""
+class Fixed(Unjudged):
+    """Draws known beforehand: `repeats` passes over the same graphs."""
 
-    def __init__(self, graphs: Sequence[Graph], repeats: int, settings: dict[str, Any]) -> None:
+
+    def __init__(self, graphs: Sequence[Graph], repeats: int, settings: dict[str, Any], interleaved: bool = False) -> None:
+        """`interleaved`: a graph's repeats follow each other; otherwise whole passes do."""
         if repeats < 1:
             raise SpaceError(f"--repeats: must be at least 1, got {repeats}")
-        self.graphs, self.repeats = graphs, repeats
+        self.graphs, self.repeats, self.interleaved = graphs, repeats, interleaved
         self.total = len(graphs) * repeats
-        self._settings = settings | {"repeats": repeats}
+        self._settings = settings | {"repeats": repeats} | ({"interleaved": True} if interleaved else {})
         self._draws = self.preview()
 
     def preview(self) -> Iterator[Draw]:
-        for repeat in range(self.repeats):
-            for place, graph in enumerate(self.graphs):
-                yield Draw(repeat * len(self.graphs) + place, graph, repeat)
+        passes = range(self.repeats)
+        pairs: Iterable[tuple[Graph, int]]
+        if self.interleaved:
+            pairs = product(self.graphs, passes)
+        else:
+            pairs = ((graph, repeat) for repeat in passes for graph in self.graphs)
+        return (Draw(number, graph, repeat) for number, (graph, repeat) in enumerate(pairs))
 
     def settings(self) -> dict[str, Any]:
         return self._settings
@@ -41,10 +47,13 @@ class Fixed:
     def tell(self, trial: Trial) -> None:
         """Nothing is learned: the draws are fixed."""
 
+    def state(self) -> dict[str, Any]:
+        return {}
 
-def exhaustive(space: Space, repeats: int = 1) -> Fixed:
+
+def exhaustive(space: Space, repeats: int = 1, interleaved: bool = False) -> Fixed:
     """Every graph of the space, in canonical order (paper section 3.2, step 4)."""
-    return Fixed(list(space.enumerate()), repeats, {"name": "exhaustive"})
+    return Fixed(list(space.enumerate()), repeats, {"name": "exhaustive"}, interleaved)
 
 
 def random(space: Space, n: int, seed: int, repeats: int = 1) -> Fixed:
