@@ -30,7 +30,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from engine.loop import demand
+from engine.references import demand
 from engine.space.design import load
 from engine.space.graph import LABEL, Graph
 from engine.space.protocol import Protocol, resolve

@@ -16,7 +16,8 @@ from engine import provenance
 from engine.errors import StoreError
 from engine.executors.local import LocalExecutor
 from engine.executors.workers import Task, WorkerExecutor
-from engine.loop import Search, demand, references
+from engine.loop import Search
+from engine.references import demand, references
 from engine.resume import check
 from engine.space.design import Space
 from engine.store.folder import INFO

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.events import Event, Finished, Progress, TrialsDone
-from engine.loop import MOST_REFERENCES, Search, demand, dml, references
+from engine.loop import Search
+from engine.references import MOST_REFERENCES, demand, dml, references
 from engine.space.design import Space, load
 from engine.space.graph import Graph
 from engine.store.reader import RunReader

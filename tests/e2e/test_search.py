@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from engine.loop import dml
+from engine.references import dml
 from engine.search import main
 from engine.space.design import load
 from engine.space.graph import Graph
