@@ -10,6 +10,7 @@ from engine.analysis.holding import holding
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.space.space import Space
+from engine.store.evaluations import read_evaluations, remark
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
 from engine.store.trials import Curve, RunInfo, Training, Trial
@@ -30,6 +31,8 @@ class Searched:
     sample: Sample
     curves: Mapping[str, Curve]
     """By training id; empty unless asked for."""
+    unsealed: str | None = None
+    """That the run's test set was opened, in words; None if it is unseen."""
 
     @property
     def is_complete(self) -> bool:
@@ -51,6 +54,8 @@ class Searched:
             found.append("an exhaustive run in progress: not a uniform sample yet, bands and advice do not hold")
         elif not self.is_complete and self.info.total:
             found.append(f"partial: {len(self.trials)} of {self.info.total} trials")
+        if self.unsealed:
+            found.append(self.unsealed)
         return tuple(found)
 
 
@@ -74,4 +79,4 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
             raise AnalysisError(f"{table.name}: no trial with a result satisfies {' and '.join(map(str, phrases))}",
                                 "look at a wider constraint")
         table = table.where(rows, f"{table.name} where {' and '.join(map(str, phrases))}")
-    return Searched(folder, info, space, trials, trainings, table, kept)
+    return Searched(folder, info, space, trials, trainings, table, kept, remark(read_evaluations(folder)))

@@ -22,7 +22,6 @@ from engine.training.pretraining import bank
 from engine.training.teachers import TeacherBank, TeacherCache
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
-
 LOOK = 0.2
 """Seconds between looks of a paused executor at whether it may go on."""
 
@@ -65,7 +64,7 @@ class LocalExecutor:
             yield Heartbeat(0)
             time.sleep(LOOK)
 
-    def _at(self, repeat: int) -> Setting:
+    def at(self, repeat: int) -> Setting:
         """The setting of one repeat, with its teachers; kept while packs of that repeat follow each other."""
         if self.setting.repeat != repeat:
             setting = replace(self.setting, repeat=repeat)
@@ -74,7 +73,7 @@ class LocalExecutor:
 
     def _pack(self, job: PackJob) -> Iterator[ExecutorEvent]:
         """Train a pack; if it raises, in halves, until the guilty graph is alone and recorded as failed."""
-        setting = self._at(job.repeat)
+        setting = self.at(job.repeat)
         waiting = [job.graphs]
         done: list[tuple[Training, Curve | None]] = []
         while waiting:

@@ -175,7 +175,8 @@ def methods(chapters: Sequence[Chapter]) -> str:
         "Every graph saw the same batches in the same repeat.",
         "Spaces are judged by the empirical distribution of the target's validation error, F(e) = (1/n) sum of 1[e_i < e],",
         "with simultaneous 95 % bands of equal precision; graphs at or below the chance rule, untaught and invalid ones are",
-        "left out and counted. Graphs are counted up to relabelling of auxiliary nodes. The test set was not read.",
+        "left out and counted. Graphs are counted up to relabelling of auxiliary nodes.",
+        *({f"{c.run.space.name}: {c.run.unsealed}." for c in chapters if c.run.unsealed} or ["The test set was not read."]),
     ]))
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import StoreError
+from engine.store.evaluations import EVALUATIONS, Evaluation, remark
 from engine.store.folder import CURVES, TRIALS, read_info
 from engine.store.frames import Frame, Place
 from engine.store.judgements import Judgement
@@ -76,6 +77,7 @@ def check(folder: Path) -> Checkup:
     paused = _decoded(tables, "paused", Training, findings)
     _decoded(tables, "judgements", Judgement, findings)
     curves = _curve_names(folder / CURVES, findings)
+    findings += _evaluations(folder)
     findings += [Finding(fault) for fault in faults_of_reference(trials, trainings)]
     findings += _remarks([*trainings, *paused], curves)
     return Checkup(tuple(findings), len(trials), len(trainings), len(curves), info.total)
@@ -125,6 +127,25 @@ def _curve_names(path: Path, findings: list[Finding]) -> Counter[str]:
             place = frame.place
             findings.append(Finding(f"{path.name}: record {place.number} at byte {place.offset} is no curve ({error})"))
     return names
+
+
+def _evaluations(folder: Path) -> list[Finding]:
+    """Damage among the evaluations, networks that are gone, and whether the test set was opened."""
+    findings: list[Finding] = []
+    found: list[Evaluation] = []
+    if (folder / EVALUATIONS).exists():
+        for frame in _sound_records(folder / EVALUATIONS, findings):
+            try:
+                found.append(msgspec.json.decode(frame.payload, type=Evaluation))
+            except msgspec.MsgspecError as error:
+                place = frame.place
+                findings.append(Finding(f"{EVALUATIONS}: record {place.number} at byte {place.offset} is none ({error})"))
+    gone = {e.weights for e in found if e.weights and not (folder / e.weights).is_file()}
+    if gone:
+        findings.append(Finding(f"{EVALUATIONS}: networks of {len(gone)} retrainings are not there", problem=False))
+    if (told := remark(found)) is not None:
+        findings.append(Finding(told, problem=False))
+    return findings
 
 
 def _remarks(trainings: list[Training], curves: Counter[str]) -> list[Finding]:

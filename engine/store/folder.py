@@ -4,6 +4,7 @@
     trials.log   trials and trainings (`storage`)          curves.log   learning curves (`curves`)
     log.jsonl    what happened (`journal`)                  status.json  what is happening (`status`)
     lock         held by the one writer (`lock`)            holder.json  who that is
+    evaluations.log  graphs trained again with fresh seeds (`evaluations`)      weights/  their networks
 """
 
 from __future__ import annotations

@@ -1,0 +1,67 @@
+"""Which graphs of a run are evaluated: by key, by rank, or by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.analysis.sample import chance_rule, with_results
+from engine.errors import AnalysisError, SpaceError
+from engine.report.result import Ranked, rank
+from engine.space.catalogue import THROUGH
+from engine.space.graph import Graph
+from engine.space.space import Space
+from engine.store.trials import Trial
+
+FORMS = "best, topN (top5), dml (all edges through, of the best graph's models), a graph's key, or its text in quotes"
+
+
+def best_graphs(trials: Sequence[Trial], space: Space) -> list[Ranked]:
+    """Graphs with a result above chance by mean error, ties to the earlier trial; only those with the most repeats compete."""
+    ranked = rank(with_results(trials, chance_rule(space.protocol))[0])
+    most = max((len(r.errors) for r in ranked), default=0)
+    return [r for r in ranked if len(r.errors) == most]
+
+
+def dml(models: Sequence[str]) -> Graph:
+    """Deep mutual learning as a transfer graph: every edge through, node losses summed (the paper's "DML" row)."""
+    return Graph(tuple(models), (THROUGH,) * len(models) ** 2).canonical()
+
+
+def chosen(wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
+    """The canonical graphs that `wanted` names, each once. Raises AnalysisError for what names none."""
+    found: dict[str, Graph] = {}
+    for name in wanted:
+        for graph in _named(name, trials, space, folder):
+            _check(graph, name, space)
+            found.setdefault(graph.key, graph)
+    return list(found.values())
+
+
+def _named(name: str, trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
+    if "|" in name:
+        return [Graph.parse(name).canonical()]
+    if name in ("best", "dml") or re.fullmatch(r"top[1-9]\d*", name):
+        ranked = best_graphs(trials, space)
+        if not ranked:
+            raise AnalysisError(f"{folder}: no graph has a result yet, so there is no {name}", "let the search go on")
+        if name == "dml":
+            return [dml(ranked[0].graph.models)]
+        return [r.graph for r in ranked[: 1 if name == "best" else int(name[3:])]]
+    keys = {t.key: t.graph for t in trials if t.key.startswith(name)} if re.fullmatch(r"[0-9a-f]{4,16}", name) else {}
+    if len(keys) != 1:
+        what = f"{len(keys)} graphs of {folder} have keys that begin so" if keys else f"names no graph of {folder}"
+        raise AnalysisError(f"--graph {name}: {what}", f"say {FORMS}")
+    return [Graph.parse(next(iter(keys.values())))]
+
+
+def _check(graph: Graph, name: str, space: Space) -> None:
+    """Raises SpaceError for a graph that cannot be trained under this space's protocol."""
+    effective = graph.effective().graph
+    if graph.nodes > space.nodes:
+        raise SpaceError(f"--graph {name}: {graph.nodes} nodes, but the space has {space.nodes}")
+    if effective is None:
+        raise SpaceError(f"--graph {name}: nothing trains its target (only cutoff edges into it)", "choose another graph")
+    if not effective.is_taught:
+        raise SpaceError(f"--graph {name}: no label reaches its target, it stays at chance", "choose another graph")

@@ -1,0 +1,34 @@
+"""Means, deviations and intervals over retrainings, against scipy's own."""
+
+from __future__ import annotations
+
+import pytest
+from scipy import stats
+
+from engine.analysis.repeated import figure, repeated
+from engine.store.trials import State
+from tests.store.test_evaluations import made
+
+
+def test_the_interval_is_students() -> None:
+    values = [90.0, 91.5, 90.75, 92.0, 89.0]
+    found = figure(values)
+    low, high = stats.t.interval(0.95, 4, loc=found.mean, scale=stats.sem(values))
+    assert (found.mean, found.std) == pytest.approx((stats.tmean(values), stats.tstd(values)))
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_a_single_value_has_no_deviation() -> None:
+    assert str(figure([91.234])) == "91.23"
+    assert figure([91.0]).low is None
+
+
+def test_nodes_without_values_and_diverged_retrainings_are_in_no_figure() -> None:
+    graph = "1:mlp16 2:mlp96 | y>1 through, y>2 through"
+    held = [made(graph=graph, number=n, accuracy=(90.0 + n, None)) for n in (2, 1)]
+    held.append(made(graph=graph, number=3, accuracy=(10.0, None), state=State.DIVERGED))
+    (found,) = repeated(held)
+    assert found.target.validation.values == (91.0, 92.0)
+    assert found.nodes[1].validation is None
+    assert found.diverged == 1
+    assert found.target.test is None
