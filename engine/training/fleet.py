@@ -1,7 +1,8 @@
 """A fleet: the networks of one architecture in a pack, their parameters stacked, run as one.
 
-Two layouts over the same parameters, equal in numbers (DESIGN.md, "Fleet training"): `stacked` runs all networks under
-one `vmap`; `looped` runs them one after the other, in channels_last, where arithmetic and not overhead is the limit.
+Two layouts over the same parameters, equal in numbers (DESIGN.md, "Fleet training"): `stacked` runs all networks
+at once, by layers abreast where the architecture has them (`engine.training.abreast`), else under `vmap`; `looped` runs them
+one after the other, in channels_last, where arithmetic and not overhead is the limit.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+
+from engine.training.abreast import abreast
 
 Layout = Literal["stacked", "looped"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -33,6 +36,7 @@ class Fleet(nn.Module):
             self.register_buffer(_flat(name), buffer.detach())
         # The architecture alone, without tensors; kept out of the module tree so that it is neither moved nor saved.
         self.__dict__["skeleton"] = networks[0].to("meta")
+        self.__dict__["abreast"] = abreast(networks[0], self.size) if layout == "stacked" else None
         self.noisy = any("dropout" in type(m).__name__.lower() or "stochastic" in type(m).__name__.lower()
                          for m in networks[0].modules())  # fmt: skip
         """Does the architecture draw random numbers while it trains (dropout, stochastic depth)?"""
@@ -50,9 +54,13 @@ class Fleet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """`[batch, channels, height, width]`, the same for all, to logits `[M, batch, class]`."""
+        state = self.state()
+        together: nn.Module | None = self.__dict__["abreast"]
+        if together is not None:
+            together.train(self.training)
+            return functional_call(together, state, (_channels_last(images),))
         skeleton: nn.Module = self.__dict__["skeleton"]
         skeleton.train(self.training)
-        state = self.state()
         if self.noisy and self.training:
             return self._noisy(skeleton, state, images)
         return self._run(skeleton, state, images)
@@ -65,8 +73,7 @@ class Fleet(nn.Module):
     def _run(self, skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
         if self.layout == "stacked":
             return vmap(lambda held: functional_call(skeleton, held, (images,)), randomness="same")(state)
-        if images.shape[1] > 1:
-            images = images.contiguous(memory_format=torch.channels_last)
+        images = _channels_last(images)
         parts = {n: t.unbind(0) for n, t in state.items()}
         outs = []
         for place in range(self.size):
@@ -78,3 +85,7 @@ class Fleet(nn.Module):
 
 def _flat(name: str) -> str:
     return name.replace(".", "__")
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.contiguous(memory_format=torch.channels_last) if images.shape[1] > 1 else images

@@ -10,18 +10,24 @@ from torch.nn.functional import relu
 class Shortcut(nn.Module):
     """Halves the image by subsampling and pads new channels with zeros (option A: no parameters)."""
 
+    abreast = True
+
     def __init__(self, extra: int) -> None:
         super().__init__()
         self.extra = extra
+        self.networks = 1
+        """Networks whose channels lie side by side (`engine.training.abreast`)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, ::2, ::2]
-        zeros = x.new_zeros(x.shape[0], self.extra, x.shape[2], x.shape[3])
-        return torch.cat([x, zeros], 1)
+        x = x[:, :, ::2, ::2].unflatten(1, (self.networks, -1))
+        zeros = x.new_zeros(*x.shape[:2], self.extra, *x.shape[3:])
+        return torch.cat([x, zeros], 2).flatten(1, 2)
 
 
 class Block(nn.Module):
     """Two 3x3 convolutions with batch normalisation and a shortcut."""
+
+    abreast = True
 
     def __init__(self, inside: int, outside: int, stride: int) -> None:
         super().__init__()
@@ -38,6 +44,8 @@ class Block(nn.Module):
 
 class ResNet(nn.Module):
     """Images `[batch, channels, height, width]` to logits `[batch, class]`."""
+
+    abreast = True
 
     def __init__(self, depth: int, channels: int, classes: int) -> None:
         super().__init__()

@@ -12,6 +12,8 @@ from torch.nn.functional import relu
 class Perceptron(nn.Module):
     """Flattened images through `widths` hidden layers with ReLU, to logits `[batch, class]`."""
 
+    abreast = True
+
     def __init__(self, shape: tuple[int, int, int], widths: tuple[int, ...], classes: int) -> None:
         super().__init__()
         sizes = (prod(shape), *widths)
@@ -27,6 +29,8 @@ class Perceptron(nn.Module):
 
 class SmallConvolution(nn.Module):
     """Two 3x3 convolutions with batch normalisation (`width` and twice `width` channels), mean over the image, linear."""
+
+    abreast = True
 
     def __init__(self, shape: tuple[int, int, int], width: int, classes: int) -> None:
         super().__init__()

@@ -9,6 +9,8 @@ from torch.nn.functional import relu
 class Block(nn.Module):
     """BN-ReLU-conv twice; a 1x1 convolution of the pre-activated input where the channels change."""
 
+    abreast = True
+
     def __init__(self, inside: int, outside: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inside)
@@ -25,6 +27,8 @@ class Block(nn.Module):
 
 class WideResNet(nn.Module):
     """Images `[batch, channels, height, width]` to logits `[batch, class]`; no dropout."""
+
+    abreast = True
 
     def __init__(self, depth: int, width: int, channels: int, classes: int) -> None:
         super().__init__()
