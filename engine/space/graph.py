@@ -122,7 +122,7 @@ class Graph:
     @property
     def key(self) -> str:
         """16 hex digits that name the graph, equal for relabelled graphs (64 bits of BLAKE2b of the canonical text)."""
-        return _key(self.canonical())
+        return _key(self)
 
     def effective(self) -> Effective:
         """What the target can feel of this graph, canonical; see `Effective`."""
@@ -179,8 +179,8 @@ class Effective:
 
 
 @lru_cache(maxsize=65536)
-def _key(canonical: Graph) -> str:
-    return hashlib.blake2b(str(canonical).encode(), digest_size=8).hexdigest()
+def _key(graph: Graph) -> str:
+    return hashlib.blake2b(str(graph.canonical()).encode(), digest_size=8).hexdigest()
 
 
 @lru_cache(maxsize=65536)
