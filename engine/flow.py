@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from engine.executors.protocol import PackDone, PackJob, PackPaused
 from engine.references import demand
@@ -66,6 +68,9 @@ class Whole:
     """Numbers of the trials that are recorded."""
     interleaved: bool = False
     """Are a pack's repeats to follow each other, rather than whole passes?"""
+    inherited: Mapping[tuple[str, int], Trial] = field(default_factory=dict)
+    """By (graph's key, repeat): results of the run `origin` that count as this one's."""
+    origin: str = ""
     _waiting: dict[str, list[tuple[Draw, Effective]]] = field(default_factory=lambda: defaultdict(list))
     _jobs: deque[PackJob] = field(default_factory=deque)
     _packed: set[str] = field(default_factory=set)
@@ -82,13 +87,15 @@ class Whole:
             if draw.number in self.recorded:
                 continue
             effective = draw.graph.effective()
-            if (trial := light(draw, effective)) is not None:
+            if (taken := self.inherited.get((draw.graph.key, draw.repeat))) is not None:
+                ready.append(msgspec.structs.replace(taken, number=draw.number, inherited=self.origin))
+            elif (trial := light(draw, effective)) is not None:
                 ready.append(trial)
             elif (id := training_id(effective.key or "", draw.repeat)) in self.trained:
                 ready.append(trial_of(draw, effective, self.trained[id]))
             else:
                 self._waiting[id].append((draw, effective))
-        self._pack(draws)
+        self._pack([draw for draw in draws if (draw.graph.key, draw.repeat) not in self.inherited])
         return Results(trials=tuple(ready))
 
     def _pack(self, draws: Sequence[Draw]) -> None:

@@ -69,8 +69,9 @@ class Search:
         """The way from draws to records, from where the run folder stands."""
         besides, trained, recorded = references(self.space), self.run.trainings(), frozenset(self._trials)
         if not self.strategy.rungs:
-            interleaved = bool(self.strategy.settings().get("interleaved"))
-            return Whole(self.shape, besides, trained, recorded, interleaved)
+            settings, taken = self.strategy.settings(), self.strategy.inherited
+            interleaved, origin = bool(settings.get("interleaved")), str(settings.get("from", ""))
+            return Whole(self.shape, besides, trained, recorded, interleaved, taken, origin)
         paused, judged = self.run.paused(), {(j.epoch, j.cohort): j for j in self.run.judgements()}
         curves = self.run.curves([*trained, *paused])
         return ByRungs(

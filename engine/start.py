@@ -28,7 +28,7 @@ from engine.training.calibrate import choose
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
 from engine.training.models.measures import check_fit
-from engine.training.pack import PackShape
+from engine.training.pack import PackShape, shape_for
 from engine.training.teachers import TeacherCache
 
 
@@ -83,9 +83,12 @@ def _executor(
 
 
 def _create(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> Run:
-    graphs = demand(strategy.preview(), references(space))
+    own = (draw for draw in strategy.preview() if (draw.graph.key, draw.repeat) not in strategy.inherited)
+    graphs = demand(own, references(space))
     check_fit((model for graph in graphs for model in graph.models), images.shape, images.classes, space.protocol)
     mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
+    if strategy.at_once is not None and strategy.at_once < shape.graphs:
+        shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
     info = RunInfo(
         name=folder.name,
         space=_judged(space, images).resolved(),

@@ -9,19 +9,16 @@ from typing import Any
 from engine.errors import SpaceError
 from engine.space.space import Space
 from engine.store.judgements import Judgement
-from engine.store.trials import Trial
 from engine.strategies.halving import Halving, Rungs
-from engine.strategies.protocol import Draw, RungReport
+from engine.strategies.protocol import Defaults, Draw, RungReport
 
 COHORT = 16
 """Graphs judged together. Larger ones are judged better at the beginning, when a rung has seen nobody; they cost no
 time, as graphs are packed by rung and not by cohort."""
 
 
-class Asha:
+class Asha(Defaults):
     """`n` different graphs, uniform up to relabelling, each trained as far as its rungs let it."""
-
-    at_once: int | None = None
 
     def __init__(self, space: Space, n: int, seed: int, halving: Halving | None = None, cohort: int = COHORT) -> None:
         """Raises SpaceError for n or cohort < 1, and for a protocol that ends before the first rung."""
@@ -54,9 +51,6 @@ class Asha:
 
     def ask(self, most: int) -> list[Draw]:
         return list(islice(self._draws, most))
-
-    def tell(self, trial: Trial) -> None:
-        """Nothing is learned: the draws are random."""
 
     def judge(self, report: RungReport) -> Judgement:
         last = report.cohort == self._settings["cohorts"] - 1

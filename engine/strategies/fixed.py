@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.errors import SpaceError, nearest
@@ -13,18 +14,22 @@ from engine.space.catalogue import is_gate, is_model, known_gates, model_example
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.store.trials import Trial
-from engine.strategies.protocol import Draw, Unjudged
+from engine.strategies.inheritance import Inheritance
+from engine.strategies.protocol import Defaults, Draw
 
 
-class Fixed(Unjudged):
+class Fixed(Defaults):
     """Draws known beforehand: `repeats` passes over the same graphs."""
 
-
-    def __init__(self, graphs: Sequence[Graph], repeats: int, settings: dict[str, Any], interleaved: bool = False) -> None:
+    def __init__(
+        self, graphs: Sequence[Graph], repeats: int, settings: dict[str, Any], interleaved: bool = False,
+        inherited: Mapping[tuple[str, int], Trial] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         """`interleaved`: a graph's repeats follow each other; otherwise whole passes do."""
         if repeats < 1:
             raise SpaceError(f"--repeats: must be at least 1, got {repeats}")
         self.graphs, self.repeats, self.interleaved = graphs, repeats, interleaved
+        self.inherited = inherited
         self.total = len(graphs) * repeats
         self._settings = settings | {"repeats": repeats} | ({"interleaved": True} if interleaved else {})
         self._draws = self.preview()
@@ -44,23 +49,25 @@ class Fixed(Unjudged):
     def ask(self, most: int) -> list[Draw]:
         return list(islice(self._draws, most))
 
-    def tell(self, trial: Trial) -> None:
-        """Nothing is learned: the draws are fixed."""
 
-    def state(self) -> dict[str, Any]:
-        return {}
-
-
-def exhaustive(space: Space, repeats: int = 1, interleaved: bool = False) -> Fixed:
+def exhaustive(space: Space, repeats: int = 1, interleaved: bool = False, parent: Inheritance | None = None) -> Fixed:
     """Every graph of the space, in canonical order (paper section 3.2, step 4)."""
-    return Fixed(list(space.enumerate()), repeats, {"name": "exhaustive"}, interleaved)
+    settings = {"name": "exhaustive"} | (parent.settings() if parent else {})
+    return Fixed(list(space.enumerate()), repeats, settings, interleaved, parent.results if parent else {})
 
 
-def random(space: Space, n: int, seed: int, repeats: int = 1) -> Fixed:
-    """`n` different graphs, uniform up to relabelling (paper section 3.2, step 1); all of a smaller space."""
+def random(space: Space, n: int, seed: int, repeats: int = 1, parent: Inheritance | None = None) -> Fixed:
+    """`n` different graphs, uniform up to relabelling (paper section 3.2, step 1); all of a smaller space.
+
+    What is inherited counts among them, and comes first; the others are drawn from the rest of the space.
+    """
     if n < 1:
         raise SpaceError(f"--random: must be at least 1 graph, got {n}")
-    return Fixed(space.sample(n, seed), repeats, {"name": "random", "n": n})
+    settings = {"name": "random", "n": n}
+    if parent is None:
+        return Fixed(space.sample(n, seed), repeats, settings)
+    fresh = space.sample(max(0, n - len(parent.graphs)), parent.fresh_seed(seed), {g.key for g in parent.graphs})
+    return Fixed([*parent.graphs, *fresh], repeats, settings | parent.settings(), inherited=parent.results)
 
 
 def listed(path: Path, space: Space, repeats: int = 1) -> Fixed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.space.graph import Graph
@@ -45,6 +46,8 @@ class Strategy(Protocol):
     """Epochs at which graphs are judged, ascending, before the protocol's last; empty: all train to the end."""
     cohort: int
     """Draws that are judged together."""
+    inherited: Mapping[tuple[str, int], Trial]
+    """Results of another run that count as this one's, by (graph's key, repeat): such draws are not trained."""
 
     def settings(self) -> dict[str, Any]:
         """`name` and everything that decides the draws: what `run.json` keeps and a resume compares."""
@@ -73,12 +76,19 @@ class Strategy(Protocol):
         ...
 
 
-class Unjudged:
-    """What a strategy that lets every graph train to the end says of rungs."""
+class Defaults:
+    """What a strategy is that does not say otherwise: all its draws may train at once and to the end, and are its own."""
 
     at_once: int | None = None
     rungs: tuple[int, ...] = ()
     cohort: int = 1
+    inherited: Mapping[tuple[str, int], Trial] = MappingProxyType({})
+
+    def tell(self, trial: Trial) -> None:
+        """Nothing is learned."""
 
     def judge(self, report: RungReport) -> Judgement:
         raise AssertionError(f"no graph is judged, but a cohort came to epoch {report.epoch}")
+
+    def state(self) -> dict[str, Any]:
+        return {}

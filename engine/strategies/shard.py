@@ -11,12 +11,11 @@ from typing import Any
 
 from engine.errors import SpaceError
 from engine.space.graph import Graph
-from engine.store.trials import Trial
 from engine.strategies.fixed import Fixed
-from engine.strategies.protocol import Draw
+from engine.strategies.protocol import Defaults, Draw
 
 
-class Shard:
+class Shard(Defaults):
     """Part `part` (from 1) of `of` parts of a strategy whose draws are known beforehand; trials keep their numbers.
 
     Graphs that train alike (one effective form) go to one part, so that no two parts train the same; the forms are dealt
@@ -29,7 +28,7 @@ class Shard:
             raise SpaceError(f"--shard {part}/{of}: must be 1/{of} to {of}/{of}" if of > 0 else f"--shard {part}/{of}: "
                              "needs one part or more", "for example --shard 1/4")  # fmt: skip
         self.whole, self.part, self.of = whole, part, of
-        self.repeats = whole.repeats
+        self.repeats, self.inherited = whole.repeats, whole.inherited
         self._ours = list(self._dealt())
         if not self._ours:
             raise SpaceError(f"--shard {part}/{of}: no graph is left for it", f"there are fewer than {of} graphs to train")
@@ -53,9 +52,6 @@ class Shard:
 
     def ask(self, most: int) -> list[Draw]:
         return list(islice(self._draws, most))
-
-    def tell(self, trial: Trial) -> None:
-        """Nothing is learned: the draws are fixed."""
 
 
 def read(text: str) -> tuple[int, int]:
