@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, resources
+from importlib import resources
 
 CUTOFF = "cutoff"
 THROUGH = "through"
@@ -90,6 +90,8 @@ def on_label(gate: str) -> str:
 @cache
 def entry_points(group: str) -> tuple[str, ...]:
     """Names installed under `engine.<group>` by other packages, not loaded."""
+    from importlib import metadata  # the e-mail parser and more, 20 ms; most spaces name nothing that needs a look
+
     return tuple(sorted(e.name for e in metadata.entry_points(group=f"engine.{group}")))
 
 

@@ -17,8 +17,8 @@ from engine.errors import StoreError
 from engine.space.space import Space
 from engine.store.durable import SCRATCH, disk, replace_file
 from engine.store.frames import is_torn
+from engine.store.holder import HOLDER, LOCK
 from engine.store.journal import JOURNAL
-from engine.store.lock import HOLDER, LOCK
 from engine.store.status import STATUS
 from engine.store.trials import RunInfo
 

@@ -19,8 +19,8 @@ from engine.store.curves import CurveFollower
 from engine.store.folder import CURVES, TRIALS, check_head, find_runs, read_info
 from engine.store.follower import Follower
 from engine.store.frames import Frame
+from engine.store.holder import Holder, read_holder
 from engine.store.judgements import Judgement
-from engine.store.lock import Holder, read_holder
 from engine.store.status import FINISHED, Status, read_status
 from engine.store.storage import KIND
 from engine.store.trials import Curve, Training, Trial
