@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine.analysis.sample import chance_rule, with_results
 from engine.errors import AnalysisError, SpaceError
+from engine.references import dml
 from engine.report.result import Ranked, rank
-from engine.space.catalogue import THROUGH
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.trials import Trial
@@ -22,11 +22,6 @@ def best_graphs(trials: Sequence[Trial], space: Space) -> list[Ranked]:
     ranked = rank(with_results(trials, chance_rule(space.protocol))[0])
     most = max((len(r.errors) for r in ranked), default=0)
     return [r for r in ranked if len(r.errors) == most]
-
-
-def dml(models: Sequence[str]) -> Graph:
-    """Deep mutual learning as a transfer graph: every edge through, node losses summed (the paper's "DML" row)."""
-    return Graph(tuple(models), (THROUGH,) * len(models) ** 2).canonical()
 
 
 def chosen(wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
@@ -47,7 +42,7 @@ def _named(name: str, trials: Sequence[Trial], space: Space, folder: Path) -> li
         if not ranked:
             raise AnalysisError(f"{folder}: no graph has a result yet, so there is no {name}", "let the search go on")
         if name == "dml":
-            return [dml(ranked[0].graph.models)]
+            return [dml(ranked[0].graph.models).canonical()]
         return [r.graph for r in ranked[: 1 if name == "best" else int(name[3:])]]
     keys = {t.key: t.graph for t in trials if t.key.startswith(name)} if re.fullmatch(r"[0-9a-f]{4,16}", name) else {}
     if len(keys) != 1:

@@ -20,7 +20,8 @@ def text(found: Evaluated, *, test: bool) -> str:
     """The result; figures of the test set only if `test`."""
     chosen = found.chosen
     head = f"{chosen.space.name}, {chosen.folder}: trained again with fresh seeds"
-    parts = [head + "\naccuracy (%), mean ± deviation [95 % of the mean]", *(_graph(found, graph, test) for graph in found.graphs)]
+    head += "\naccuracy (%), mean ± deviation [95 % of the mean]"
+    parts = [head, *(_graph(found, graph, test) for graph in found.graphs)]
     parts.append(found.remark or "the test set is closed; --test opens it")
     parts.append(f"networks and model cards  {chosen.folder / WEIGHTS}")
     return "\n\n".join(parts)
