@@ -12,13 +12,13 @@ from pathlib import Path
 
 from engine.analysis.edf import Edf, of_trials
 from engine.errors import EngineError
+from engine.space import choices
 from engine.space.design import Space, load
 from engine.space.files import shipped
 from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
 from engine.store.status import FINISHED, Status
 from engine.store.trials import Curve, State, Training, Trial
-from ktgtui import diary
 from ktgtui.logtail import LogTail
 from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView, Wish
 
@@ -192,11 +192,11 @@ class _Spaces:
         named = shipped()
         known = {path.resolve() for path in named.values()}
         own = [path for path in _json_files(self._folder) if path.resolve() not in known]
-        seen = {path: _stamp(path) for path in (*named.values(), *own, self._folder / diary.CHOICES)}
+        seen = {path: _stamp(path) for path in (*named.values(), *own, self._folder / choices.CHOICES)}
         if seen != self._seen:
             self._seen = seen
             views = _tree([*((name, name, True) for name in named), *((str(p), p.stem, False) for p in own)])
-            reasons = {choice.space: choice.reason for choice in diary.read(self._folder)}
+            reasons = choices.reasons(self._folder)
             self._views = tuple(replace(view, reason=reasons.get(view.name, "")) for view in views)
         return self._views
 

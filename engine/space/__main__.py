@@ -12,7 +12,8 @@ from typing import Any
 
 from engine import command
 from engine.errors import SpaceError
-from engine.space import children, explain, family, files, refinement
+from engine.space import children, choices, explain, family, files, refinement
+from engine.space.choices import Choice
 from engine.space.counting import Counts
 from engine.space.design import load
 from engine.space.graph import Graph
@@ -21,7 +22,7 @@ from engine.space.space import Space
 EXAMPLE = """examples:
   python -m engine.space X                                    what space X is, and how many graphs it holds
   python -m engine.space A --whatif "m[aux] = wrn28-2"        what a constraint would leave
-  python -m engine.space A --refine "m[aux] = wrn28-2" --out mine.json
+  python -m engine.space A --refine "m[aux] = wrn28-2" --out mine.json --reason "larger helpers lead"
   python -m engine.space digits/X --sample 5 --seed 1
   python -m engine.space X --explain "1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 linear"
 """
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     add("--refine", action="append", default=[], metavar="PHRASE", help="constraints of a child (repeat for several)")
     add("--out", type=Path, metavar="CHILD.json", help="with --refine: write the child")
     add("--name", help="with --out: the child's name (default: the file's)")
+    add("--reason", metavar="TEXT", help="with --out: why, kept in choices.jsonl beside the child")
     add("--force", action="store_true", help="with --out: replace an existing file")
     add("--explain", action="append", default=[], metavar="GRAPH", help="describe a graph; two are also compared")
     return made
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         raise SpaceError("no space file given", "name one, e.g. python -m engine.space X (see --help)")
     if options.out is not None and not options.refine:
         raise SpaceError("--out needs --refine", "say which constraints the child adds")
+    if options.reason is not None and options.out is None:
+        raise SpaceError("--reason needs --out", "a reason is kept beside the child's file")
     if options.shard is not None and not options.list:
         raise SpaceError("--shard needs --list")
     space = load(options.file)
@@ -186,6 +190,10 @@ def refine(space: Space, options: argparse.Namespace) -> int:
     made = refinement.refine(space, *phrases, name=name, report=progress)
     if options.out is not None:
         children.write(space, made.child.lineage[-1].phrases, options.out, options.name, options.force)
+        if options.reason is not None:
+            constraints = tuple(map(str, made.child.lineage[-1].phrases))
+            choices.write(options.out.parent, Choice(space=options.name or options.out.stem, parent=space.name,
+                                                     constraints=constraints, reason=options.reason.strip()))
         print(f"written: {options.out}", file=sys.stderr)
     if options.json:
         steps = [{"phrase": str(s.phrase), "before": s.before, "after": s.after} for s in made.steps]

@@ -7,7 +7,7 @@ of the child, so that costs no training), and what would be thrown away. Accepti
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -17,17 +17,18 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.errors import EngineError, SpaceError
-from engine.space import children
+from engine.analysis.advice import Advised, advise, reason
+from engine.errors import EngineError
 from engine.space.counting import Counts
-from engine.space.space import Space
-from ktgtui import diary, launcher
+from engine.space.space import Ancestor, Space
 from ktgtui.completion import complete, words
 from ktgtui.drawing import edf_figure
+from ktgtui.graphmap import MOST, GraphMap, Spot, graph_map, struck
 from ktgtui.questions import Consequence, Regret, consequence
-from ktgtui.screens.form import Field, Form, Values
+from ktgtui.screens.accept import Acceptance, Written, take_back
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, Snapshot
+from ktgtui.widgets.grid import Grid
 from ktgtui.widgets.note import Note, Paragraph
 from ktgtui.widgets.plot import Plot
 
@@ -50,6 +51,8 @@ class RefinePage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "accept", "write child", id="refine.accept"),
         Binding("ctrl+z", "undo", "undo", id="refine.undo"),
+        Binding("ctrl+t", "map", "map", id="refine.map"),
+        Binding("ctrl+g", "app.list('advice')", "advice", id="refine.advice"),
         Binding("escape", "leave", "leave the line", show=False, id="refine.leave"),
     ]
 
@@ -60,6 +63,13 @@ class RefinePage(Page):
         """Constraints taken with Enter, in order."""
         self._found: Consequence | None = None
         self._asked: tuple[object, ...] = ()
+        self._written: list[Written] = []
+        self._mapped: bool | None = None
+        """Whether the map is shown in place of the EDFs; None until a person says: shown for an exhaustive run."""
+        self._map: GraphMap | None = None
+        self._map_of: tuple[object, ...] = ()
+        self._advised: Paragraph | None = None
+        """The best founded constraint, said while none is typed."""
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="refined")
@@ -71,6 +81,7 @@ class RefinePage(Page):
         yield Note(id="phrase-said")
         yield Note(id="counts")
         yield Plot(id="whatif")
+        yield Grid(self._open, id="map")
         yield Note(id="regret")
 
     @property
@@ -88,13 +99,19 @@ class RefinePage(Page):
             return
         if self._space is None or self._space.lineage != space.lineage:
             self._space, self._drafts, self._found = space, [], None
+            self._mapped, self._map, self._advised = None, None, None
             self._input.suggester = Completer(words(space))
         self._head(space)
         if self.workbench.handed:
-            self._input.value, self.workbench.handed = self.workbench.handed, ""
-            self._input.cursor_position = len(self._input.value)
+            self._put(self.workbench.handed)
+            self.workbench.handed = ""
             self._input.focus()
         self._ask()
+        self._ask_map()
+
+    def _put(self, text: str) -> None:
+        self._input.value = text
+        self._input.cursor_position = len(text)
 
     def _run(self) -> RunDetail | None:
         """The chosen run, if it is one of this space."""
@@ -132,11 +149,82 @@ class RefinePage(Page):
             said.show([[(line, "bad")] for line in str(found).split("\n")])
             return
         self._found = found
-        said.show([_verdict(found)])
+        said.show([self._advised if self._advised and not found.phrases else _verdict(found)])
         self.query_one("#counts", Note).show(_counts(found.before, found.after, bool(found.phrases)))
         curves = [edf for edf in (found.parent, found.child) if edf is not None]
         self.query_one("#whatif", Plot).show(edf_figure(curves), "no trials of this space: counts only")
         self.query_one("#regret", Note).show(_told(found))
+        self._strike(found)
+        self._ask_advice()
+
+    def _ask_advice(self) -> None:
+        """Once a run: what its trials advise, for a person who has not decided yet."""
+        run, known = self._run(), self.workbench.samples
+        if run is None or run.view.live or self._advised is not None or self._texts:
+            return
+        self._advised = []
+        self.workbench.thinker.ask("refine advice", lambda: advise(known.of(run)), self._advise)
+
+    def _advise(self, found: Advised | EngineError) -> None:
+        if isinstance(found, EngineError) or not found.ranked:
+            return
+        best = found.ranked[0]
+        sure = "sure" if best.is_sure else "not sure"
+        self._advised = [("advised: ", "dim"), (best.phrase, "accent"), (f" ({sure})  ", "good" if best.is_sure else "warn"),
+                         (reason(best, found), "dim")]
+        if not self._texts and self.is_mounted:
+            self.query_one("#phrase-said", Note).show([self._advised])
+
+    def _ask_map(self) -> None:
+        """Draw every graph of a small space."""
+        space, run = self._space, self._run()
+        small = space is not None and space.keys <= MOST
+        exhaustive = run is not None and run.view.strategy == "exhaustive"
+        shown = small and (exhaustive if self._mapped is None else self._mapped)
+        self.query_one("#map").display, self.query_one("#whatif").display = shown, not shown
+        wanted = (space, run and run.trials)
+        if not shown or space is None or wanted == self._map_of:
+            return
+        self._map_of = wanted
+        self.workbench.thinker.ask("map", lambda: graph_map(run, space), self._draw_map)
+
+    def _draw_map(self, found: GraphMap | EngineError) -> None:
+        if isinstance(found, GraphMap) and self.is_mounted:
+            self._map = found
+            self.query_one("#map", Grid).show(found)
+            if self._found:
+                self._strike(self._found)
+
+    def _strike(self, found: Consequence) -> None:
+        """Strike through what the constraint drops."""
+        base, space = self._map, self._space
+        if base is None or space is None or not self.query_one("#map").display:
+            return
+        if not found.phrases:
+            self.query_one("#map", Grid).show(base)
+            return
+        child = replace(space, lineage=(*space.lineage, Ancestor("draft", found.phrases)), file=None)
+        self.workbench.thinker.ask("strike", lambda: struck(base, child), self._struck)
+
+    def _struck(self, found: GraphMap | EngineError) -> None:
+        if isinstance(found, GraphMap) and self.is_mounted:
+            self.query_one("#map", Grid).show(found)
+
+    def _open(self, spot: Spot) -> None:
+        if spot.trial is None:
+            self.notify("this graph is not trained yet")
+        else:
+            self.workbench.open_trial(spot.trial)
+
+    def action_map(self) -> None:
+        """The map in place of the EDFs, or back."""
+        if self._space is None or self._space.keys > MOST:
+            self.notify(f"a map is drawn of spaces up to {MOST:,} graphs", severity="warning")
+            return
+        self._mapped = not self.query_one("#map").display
+        self._ask_map()
+        if self._found:
+            self._strike(self._found)
 
     @on(Input.Changed, "#phrase")
     def _typed(self) -> None:
@@ -157,12 +245,13 @@ class RefinePage(Page):
         self._head(self._space)
 
     def action_undo(self) -> None:
-        """Take the last draft back into the line."""
+        """Take the last draft back into the line; with nothing in it, the child written last."""
         if self._drafts and self._space:
-            self._input.value = self._drafts.pop()
-            self._input.cursor_position = len(self._input.value)
+            self._put(self._drafts.pop())
             self._head(self._space)
             self._ask()
+        elif self._written and not self._input.value and take_back(self.workbench, self._written[-1]):
+            self._put("; ".join(self._written.pop().choice.constraints))
 
     def action_leave(self) -> None:
         self.set_focus(None)
@@ -178,53 +267,16 @@ class RefinePage(Page):
         if not found.whatif.verdict.is_usable:
             self.notify(f"this constraint {found.whatif.verdict.value}", severity="warning")
             return
-        fields = [Field("name", hint="of the child, e.g. B2"), Field("reason", hint="what the plot showed")]
-        form = Form(f"a child of {space.name}", fields, lambda values: self._plan(space, found, values))
-        self.app.push_screen(form, lambda values: self._write(space, found, values))
-
-    def _plan(self, space: Space, found: Consequence, values: Values) -> Sequence[Paragraph]:
-        out = self._file(values["name"])
-        return [[("writes ", "dim"), (str(out), "")], [(self._command(space, found, out), "dim")],
-                [("; ".join(map(str, found.phrases)), "accent"), (f"  {found.after.keys:,} graphs", "")]]
-
-    def _file(self, name: str) -> Path:
-        if not name.strip():
-            raise SpaceError("name: the child needs one")
-        out = self.workbench.folder / "spaces" / f"{name.strip()}.json"
-        if out.exists():
-            raise SpaceError(f"{out}: already exists", "choose another name")
-        return out
-
-    def _command(self, space: Space, found: Consequence, out: Path) -> str:
-        reference = launcher.relative(self.workbench.reference(space), self.workbench.folder)
-        file = launcher.relative(str(out), self.workbench.folder)
-        phrases = " ".join(f"--refine {str(p)!r}" for p in found.phrases)
-        return f"python -m engine.space {reference} {phrases} --out {file}"
-
-    def _write(self, space: Space, found: Consequence, values: Values | None) -> None:
-        if values is None:
-            return
         try:
-            out = self._file(values["name"])
-            parent = self.workbench.on_disk(space)
-            children.write(parent, found.phrases, out, values["name"].strip())
-            diary.write(out.parent, self._choice(space, found, values))
+            Acceptance(self.workbench, space, found, self._run(), self._accepted).ask()
         except EngineError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        self.workbench.did(self._command(space, found, out))
+            self.notify(str(error), severity="warning", markup=False)
+
+    def _accepted(self, written: Written) -> None:
+        self._written.append(written)
         self._drafts, self._input.value = [], ""
         self.workbench.look()
-        self.workbench.offer_search(str(out))
-
-
-    def _choice(self, space: Space, found: Consequence, values: Values) -> diary.Choice:
-        run = self._run()
-        return diary.Choice(
-            space=values["name"].strip(), parent=space.name, constraints=tuple(map(str, found.phrases)),
-            reason=values["reason"].strip(), run=run.view.name if run else None,
-            n=found.parent.n if found.parent else 0, kept=found.child.n if found.child else 0,
-        )
+        self.workbench.offer_search(str(written.file))
 
 
 def _verdict(found: Consequence) -> Paragraph:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.space import choices
 from engine.space.__main__ import main
 from engine.space.design import load
 from engine.space.graph import Graph
@@ -100,6 +101,18 @@ def test_refine_writes_a_child(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert run(capsys, str(out), "--refine", "taught", "--out", str(grand), "--name", "of/child")[0] == 0
     assert json.loads(grand.read_text())["extends"] == "new/child.json"
     assert load(grand).name == "of/child"
+
+
+def test_a_reason_is_kept_beside_the_child(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "B.json"
+    assert run(capsys, "A", "--refine", "m[aux]=wrn28-2", "--out", str(out), "--reason", "larger helpers lead")[0] == 0
+    (choice,) = choices.read(tmp_path)
+    assert (choice.space, choice.parent, choice.constraints, choice.reason, choice.withdrawn) == (
+        "B", "A", ("m[aux] = wrn28-2",), "larger helpers lead", False)
+    (tmp_path / "choices.jsonl").write_bytes((tmp_path / "choices.jsonl").read_bytes() + b'{"space": "to')
+    assert choices.reasons(tmp_path) == {"B": "larger helpers lead"}, "a torn last line is passed over"
+    code, _, err = run(capsys, "A", "--refine", "taught", "--reason", "no file")
+    assert (code, "--reason needs --out" in err) == (2, True)
 
 
 def test_refine_never_replaces_unasked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

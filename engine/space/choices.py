@@ -1,7 +1,7 @@
-"""Why a space was narrowed: one line a choice in `spaces/choices.jsonl`, beside the space files it tells of.
+"""Why a space was narrowed: one line a choice in `choices.jsonl`, beside the space files it tells of.
 
-The person's choice is the experiment; without a record it is lost. A space file stays what `python -m engine.space
---refine` writes, so the reason lies apart.
+The person's choice is the experiment; without a record it is lost. A space file says what was decided and no more, so
+that equal constraints make equal files; the reason lies apart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.errors import StoreError
+from engine.errors import SpaceError
 
 CHOICES = "choices.jsonl"
 
@@ -32,12 +32,16 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Graphs in that EDF."""
     kept: int = 0
     """How many of them satisfy the constraints."""
+    lost: str = ""
+    """What the regret guard warned of when it was accepted all the same; '' if nothing good was thrown away."""
+    withdrawn: bool = False
+    """The choice was taken back, and its space file removed."""
     time: str = msgspec.field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     """ISO 8601, UTC."""
 
 
 def write(folder: Path, choice: Choice) -> None:
-    """Append a choice to `folder`/choices.jsonl, on the disk when this returns. Raises StoreError."""
+    """Append a choice to `folder`/choices.jsonl, on the disk when this returns. Raises SpaceError."""
     path = folder / CHOICES
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -47,7 +51,12 @@ def write(folder: Path, choice: Choice) -> None:
         finally:
             os.close(fd)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise SpaceError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def reasons(folder: Path) -> dict[str, str]:
+    """Space to the reason of the choice that made it; what was taken back has none."""
+    return {choice.space: "" if choice.withdrawn else choice.reason for choice in read(folder)}
 
 
 def read(folder: Path) -> tuple[Choice, ...]:
