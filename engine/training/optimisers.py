@@ -44,6 +44,8 @@ def optimiser(parameters: Iterable[nn.Parameter], protocol: Protocol) -> Optimiz
     )
 
 
-def schedule(chosen: Optimizer, protocol: Protocol) -> LambdaLR:
-    """Stepped once an epoch."""
-    return LambdaLR(chosen, lambda epoch: rate(protocol, epoch))
+def schedule(chosen: Optimizer, protocol: Protocol, first: int = 0) -> LambdaLR:
+    """Stepped once an epoch; `first` epochs are behind it."""
+    for group in chosen.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    return LambdaLR(chosen, lambda epoch: rate(protocol, epoch), last_epoch=first - 1)

@@ -6,7 +6,7 @@ and are read once an epoch, in `PackTrainer._read`: the only place that waits fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,8 @@ class Setting:
     mode: Mode
     accelerator: Accelerator
     teachers: TeacherBank
+    beat: Callable[[], None] = lambda: None
+    """Called at each optimiser step, also those of teachers: a sign of life."""
 
 
 class Gather(torch.autograd.Function):
@@ -132,6 +134,8 @@ class PackTrainer:
     names: Sequence[str]
     shape: PackShape
     setting: Setting
+    first: int = 0
+    """Epochs these graphs have behind them; `checkpoint.restore` fills in what they learnt."""
     reports: list[EpochReport] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -146,7 +150,7 @@ class PackTrainer:
         )
         module = PackModule(self._fleets(), self.plan, p, self.gates).to(s.accelerator.device)
         chosen = optimiser(module.parameters(), p)
-        self.module, self.optimiser, self.schedule = s.accelerator.prepare(module, chosen, schedule(chosen, p))
+        self.module, self.optimiser, self.schedule = s.accelerator.prepare(module, chosen, schedule(chosen, p, self.first))
         self.noisy = [fleet for fleet in module.fleets if isinstance(fleet, Fleet) and fleet.noisy]
         # Compiled code is one function for all packs: their shapes are equal, so only the first pack compiles.
         self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile and not self.noisy else self.module
@@ -170,13 +174,16 @@ class PackTrainer:
             return ("weights", s.seed, s.repeat, node, model)
         return ("weights", s.seed, s.repeat, self.names[graph], node)
 
-    def run(self) -> Iterator[EpochReport]:
-        """Train to the protocol's last epoch, one report an epoch; closing the generator stops the training."""
-        for epoch in range(len(self.reports), self.setting.protocol.epochs):
-            self.reports.append(self._epoch(epoch))
-            yield self.reports[-1]
+    def run(self, until: int | None = None) -> Iterator[EpochReport]:
+        """Train to epoch `until` (None: the protocol's last), one report an epoch; closing it stops the training."""
+        yield from (report for report in self.steps(until) if report is not None)
 
-    def _epoch(self, epoch: int) -> EpochReport:
+    def steps(self, until: int | None = None) -> Iterator[EpochReport | None]:
+        """The same with a None after each optimiser step, so that whoever drives it has a say within an epoch."""
+        for epoch in range(len(self.reports), until or self.setting.protocol.epochs):
+            yield from self._epoch(epoch)
+
+    def _epoch(self, epoch: int) -> Iterator[EpochReport | None]:
         self.module.train()
         size = (self.shape.graphs, self.shape.nodes)
         zeros = torch.zeros(*size, self.shape.nodes + 1, dtype=self.dtype, device=self.setting.accelerator.device)
@@ -184,8 +191,11 @@ class PackTrainer:
         first = epoch * self.setting.protocol.steps_an_epoch()
         for step, batch in enumerate(self.batches.epoch(epoch), first + 1):
             progress.add(self.step(batch, step))
+            self.setting.beat()
+            yield None
         self.schedule.step()
-        return self._read(epoch, progress, self.evaluate(self.setting.split.validation))
+        self.reports.append(self._read(epoch, progress, self.evaluate(self.setting.split.validation)))
+        yield self.reports[-1]
 
     def loss(self, batch: Batch, step: int) -> PackLoss:
         """The pack's losses on a mini-batch at iteration `step` (1-based)."""

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
 from engine.training.data import Images, Split
+from engine.training.device import same_bits_anywhere
 from engine.training.mode import Mode
 from engine.training.pack import shape_for
 from engine.training.pretraining import bank
@@ -23,6 +24,9 @@ def images(count: int, shape: tuple[int, int, int], seed: int, dtype: torch.dtyp
     draw = torch.Generator().manual_seed(seed)
     pictures = torch.rand(count, *shape, generator=draw, dtype=torch.float64)
     return Images(pictures.to(dtype), torch.randint(0, 10, (count,), generator=draw), 10)
+
+
+same_bits_anywhere()
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +43,7 @@ def prepare(accelerator: Accelerator) -> Prepare:
 
     def make(
         graphs: Sequence[Graph], shape: tuple[int, int, int] = (1, 6, 6), most: int | None = None, *,
-        pack_shape=None, seed: int = 0, repeat: int = 0, names=None, **fields,
+        pack_shape=None, seed: int = 0, repeat: int = 0, names=None, first: int = 0, **fields,
     ) -> PackTrainer:  # fmt: skip
         mode_fields = {k: fields.pop(k) for k in ("layouts", "compile") if k in fields}
         protocol: Protocol = resolve({**SMALL, **fields})
@@ -50,6 +54,6 @@ def prepare(accelerator: Accelerator) -> Prepare:
         setting = Setting(protocol, split, seed, repeat, mode, accelerator, none)
         laid = pack_shape or shape_for(graphs, most or len(graphs), max(g.nodes for g in graphs))
         setting = replace(setting, teachers=bank(laid.teachers, setting, None))
-        return PackTrainer(graphs, names or [g.key for g in graphs], laid, setting)
+        return PackTrainer(graphs, names or [g.key for g in graphs], laid, setting, first)
 
     return make
