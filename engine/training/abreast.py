@@ -3,8 +3,9 @@
 `vmap` splits a linear layer into a product, a copy and a sum, and what it leaves behind compiles badly (0.41 ms a graph-step
 on one core for the digits' perceptrons, slower than eager's 0.26; these layers: 0.17 and 0.21). So an architecture whose
 layers all have a rule here runs by them: perceptrons by one batched product a layer, convolutions as grouped ones over the
-channels of all networks, in channels_last. Activations are `[M, batch, features]` after a linear layer and
-`[batch, M * channels, height, width]` after a convolution; what all networks share (the images) comes without M.
+channels of all networks, in channels_last. Activations are `[M, features, batch]` after a linear layer (the weights' gradients
+then come out in the weights' own memory order: no copy) and `[batch, M * channels, height, width]` after a convolution; what
+all networks share (the images) comes without M.
 
 A module with a `forward` of its own says `abreast = True` if that forward does nothing but call its layers, work element by
 element, flatten the images or average over them; one that must know M keeps it in an attribute `networks`, 1 for a single
@@ -22,7 +23,7 @@ from torch.nn.functional import batch_norm, conv2d
 
 
 class Linears(nn.Module):
-    """`[batch, in]` shared, `[batch, M * in]` or `[M, batch, in]`, to `[M, batch, out]`."""
+    """`[batch, in]` shared, `[batch, M * in]` or `[M, in, batch]`, to `[M, out, batch]`."""
 
     def __init__(self, like: nn.Linear, size: int) -> None:
         super().__init__()
@@ -32,11 +33,10 @@ class Linears(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() == 2:
             shared = x.shape[1] == self.weight.shape[2]
-            x = x.expand(self.size, -1, -1) if shared else x.unflatten(1, (self.size, -1)).transpose(0, 1)
-        across = self.weight.transpose(1, 2)
+            x = x.t().expand(self.size, -1, -1) if shared else x.unflatten(1, (self.size, -1)).permute(1, 2, 0)
         if self.bias is None:
-            return torch.bmm(x, across)
-        return torch.baddbmm(self.bias.unsqueeze(1), x, across)
+            return torch.bmm(self.weight, x)
+        return torch.baddbmm(self.bias.unsqueeze(2), self.weight, x)
 
 
 class Convolutions(nn.Module):
@@ -102,7 +102,7 @@ KEPT = (nn.ReLU, nn.Identity, nn.Sequential, nn.ModuleList)
 
 def abreast(network: nn.Module, size: int) -> nn.Module | None:
     """The architecture of `network` for `size` networks: to be run with stacked parameters and buffers under the same
-    names, to logits `[M, batch, class]`. None if one of its layers has no rule. The network itself is left alone."""
+    names, to logits `[M, class, batch]`. None if one of its layers has no rule. The network itself is left alone."""
     return _converted(deepcopy(network), size)
 
 

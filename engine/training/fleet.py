@@ -58,7 +58,7 @@ class Fleet(nn.Module):
         together: nn.Module | None = self.__dict__["abreast"]
         if together is not None:
             together.train(self.training)
-            return functional_call(together, state, (_channels_last(images),))
+            return functional_call(together, state, (_channels_last(images),)).transpose(1, 2)
         skeleton: nn.Module = self.__dict__["skeleton"]
         skeleton.train(self.training)
         if self.noisy and self.training:

@@ -61,35 +61,26 @@ def pack_loss(
     told = warm.detach()
     p = told.exp()
     scale = temperature**2
-    flat = (graphs, nodes, batch * classes)
-
-    mixed = torch.bmm(weights[0, :, :, 1:], p.reshape(flat))
-    kept = [weights[0].unsqueeze(-1).expand(-1, -1, -1, batch)] if masks else []
-    for kind, mask in enumerate(masks, 1):
-        chosen = mask(told, labels)  # [graph, source, batch]
-        mixed = mixed + torch.bmm(weights[kind, :, :, 1:], (p * chosen.unsqueeze(-1)).reshape(flat))
-        kept.append(weights[kind].unsqueeze(-1) * torch.cat([chosen.new_ones(graphs, 1, batch), chosen], 1).unsqueeze(1))
-    mixed = mixed.view(graphs, nodes, batch, classes)
+    # One block of sources a mask kind, and one product each for the mixed targets and for the cross-entropies.
+    kept = [p, *(p * mask(told, labels).unsqueeze(-1) for mask in masks)]
+    sources = torch.cat(kept, 1) if masks else p  # [graph, kind * source, batch, class]
+    by_source = weights[..., 1:].permute(1, 2, 0, 3).flatten(2)  # [graph, target, kind * source]
     on_label = weights[0, :, :, 0]
+    across = sources.reshape(graphs, -1, batch * classes)
+    mixed = torch.bmm(by_source, across).view(graphs, nodes, batch, classes)
 
     if temperature == 1:
-        target = mixed + on_label[..., None, None] * y
+        target = torch.addcmul(mixed, on_label[..., None, None], y)
         total = -(target * lp).sum() / batch
     else:
         total = -((mixed * warm).sum() * scale + (on_label[..., None, None] * y * lp).sum()) / batch
 
     with torch.no_grad():
         ce = -(y * lp.detach()).sum((-1, -2)) / batch  # [graph, target]
-        entropy = (p * told).sum(-1)  # [graph, source, batch], minus the entropy
-        if masks:
-            cross = torch.einsum("ksbc,ktbc->ktsb", p, told)
-            each = (entropy.unsqueeze(1) - cross) * scale
-            kl = each.mean(-1)
-            gated = torch.stack(kept).sum(0)[:, :, 1:] * each
-            own = gated.mean(-1).sum(-1) + on_label * ce
-        else:
-            cross = torch.bmm(told.reshape(flat), p.reshape(flat).transpose(1, 2)) / batch  # [graph, target, source]
-            kl = (entropy.mean(-1).unsqueeze(1) - cross) * scale
-            own = (weights[0, :, :, 1:] * kl).sum(-1) + on_label * ce
-        edges = torch.cat([ce.unsqueeze(-1), kl], -1)
+        certain = sources.unflatten(1, (-1, nodes)) * told.unsqueeze(1)
+        certain = certain.sum((-1, -2)).flatten(1) / batch  # [graph, kind * source], minus the entropy
+        cross = torch.bmm(told.reshape(graphs, nodes, -1), across.transpose(1, 2)) / batch
+        each = (certain.unsqueeze(1) - cross) * scale  # [graph, target, kind * source]
+        own = (by_source * each).sum(-1) + on_label * ce
+        edges = torch.cat([ce.unsqueeze(-1), each[..., :nodes]], -1)
     return PackLoss(total, edges, own)

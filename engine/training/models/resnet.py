@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 
 class Shortcut(nn.Module):
@@ -38,8 +38,8 @@ class Block(nn.Module):
         self.shortcut: nn.Module = nn.Identity() if inside == outside else Shortcut(outside - inside)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = relu(self.bn1(self.conv1(x)))
-        return relu(self.bn2(self.conv2(inner)) + self.shortcut(x))
+        inner = relu_(self.bn1(self.conv1(x)))
+        return relu_(self.bn2(self.conv2(inner)) + self.shortcut(x))
 
 
 class ResNet(nn.Module):
@@ -65,5 +65,5 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stages(relu(self.bn1(self.conv1(x))))
+        x = self.stages(relu_(self.bn1(self.conv1(x))))
         return self.linear(x.mean((2, 3)))

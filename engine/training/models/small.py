@@ -6,7 +6,7 @@ import itertools
 from math import prod
 
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 
 class Perceptron(nn.Module):
@@ -23,7 +23,7 @@ class Perceptron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)
         for layer in self.hidden:
-            x = relu(layer(x))
+            x = relu_(layer(x))
         return self.linear(x)
 
 
@@ -41,6 +41,6 @@ class SmallConvolution(nn.Module):
         self.linear = nn.Linear(2 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = relu(self.bn1(self.conv1(x)))
-        x = relu(self.bn2(self.conv2(x)))
+        x = relu_(self.bn1(self.conv1(x)))
+        x = relu_(self.bn2(self.conv2(x)))
         return self.linear(x.mean((2, 3)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.functional import relu
+from torch.nn.functional import relu_
 
 
 class Block(nn.Module):
@@ -20,8 +20,8 @@ class Block(nn.Module):
         self.shortcut = None if inside == outside else nn.Conv2d(inside, outside, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        active = relu(self.bn1(x))
-        inner = self.conv2(relu(self.bn2(self.conv1(active))))
+        active = relu_(self.bn1(x))
+        inner = self.conv2(relu_(self.bn2(self.conv1(active))))
         return inner + (x if self.shortcut is None else self.shortcut(active))
 
 
@@ -48,5 +48,5 @@ class WideResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = relu(self.bn(self.stages(self.conv1(x))))
+        x = relu_(self.bn(self.stages(self.conv1(x))))
         return self.linear(x.mean((2, 3)))
