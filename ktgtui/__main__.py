@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 THEMES = ("auto", "dark", "light", "ansi")
+"""As in `ktgtui.settings`, which `--help` need not load."""
 
 EPILOG = """examples:
   ktgtui                       the workbench on this folder's spaces/ and runs/
@@ -29,8 +30,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, default=Path(),
                       help="holds spaces/ and runs/, or is a run folder itself (default: this folder)")
     made.add_argument("--readonly", action="store_true", help="write nothing and start nothing")
-    made.add_argument("--theme", choices=THEMES, default="auto",
+    made.add_argument("--theme", choices=THEMES,
                       help="colours; ansi: the terminal's own sixteen (default: dark, or ansi where there are no more)")
+    made.add_argument("--settings", action="store_true",
+                      help="write a commented settings file if there is none, say where it is, and leave")
     made.add_argument("--version", action="store_true", help="print the version and leave")
     return made
 
@@ -41,13 +44,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.version:
         print(f"ktgtui {metadata.version('ktgtui')}")
         return 0
+    from engine.errors import EngineError
+
+    try:
+        return _settings() if options.settings else _open(options)
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _settings() -> int:
+    from ktgtui import bindings, settings
+
+    file = settings.path()
+    print(file if settings.write(file, settings.commented(list(bindings.every()))) else f"{file} (it was there)")
+    return 0
+
+
+def _open(options: argparse.Namespace) -> int:
+    """The workbench until it is left. Raises EngineError."""
     if refusal := _refusal(options.folder):
         print(f"error: {refusal}", file=sys.stderr)
         return 2
+    from ktgtui import settings
+
+    chosen = settings.read(settings.path())
     gc.disable()  # until the first snapshot: collecting what loading makes costs a tenth of the start and frees nothing
     from ktgtui.app import Workbench
 
-    app = Workbench(options.folder, readonly=options.readonly, look=options.theme)
+    app = Workbench(options.folder, readonly=options.readonly, look=options.theme or chosen.theme, settings=chosen)
     app.run()
     if app.return_code == 1:
         print(f"error: the workbench broke off; {app.last_words}", file=sys.stderr)

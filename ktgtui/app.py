@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -20,11 +21,13 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from ktgtui import clipboard, theme
+from ktgtui import blunder, clipboard, theme
 from ktgtui.follower import Follower
+from ktgtui.memory import Memory, News, Visit
 from ktgtui.messages import Followed, Stumbled, Thought
 from ktgtui.screens.page import Page
 from ktgtui.screens.spaces import SpacesPage
+from ktgtui.settings import Settings
 from ktgtui.snapshot import EMPTY, Snapshot
 from ktgtui.thinker import Thinker
 
@@ -33,8 +36,7 @@ if TYPE_CHECKING:
     from ktgtui.launcher import Ended, Launcher
     from ktgtui.questions import Samples
 
-LOOK_EVERY = 1.0
-"""Seconds between looks at the disk. A search writes a status about as often, and each look redraws what changed."""
+DEFAULT = Settings()
 
 PAGES = {
     "spaces": "ktgtui.screens.spaces:SpacesPage",
@@ -72,6 +74,9 @@ class Workbench(App[None]):
         Binding("question_mark", "list('keys')", "keys", key_display="?", id="list.keys"),
         Binding("ctrl+p", "list('keys')", "keys", show=False, id="list.palette"),
         Binding("colon", "list('places')", "go to", key_display=":", id="list.places"),
+        Binding("N", "list('news')", "news", show=False, id="list.news"),
+        Binding("T", "turn_theme", "next colours", show=False, id="theme"),
+        Binding("ctrl+z", "suspend_process", "to the shell", show=False, id="suspend"),
         Binding("L", "list('commands')", "commands", show=False, id="list.commands"),
         Binding("v", "list('advice')", "advice", show=False, id="list.advice"),
         Binding("y", "copy", "copy", show=False, id="copy"),
@@ -82,12 +87,21 @@ class Workbench(App[None]):
 
     snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True, repaint=False)
 
-    def __init__(self, folder: Path, *, readonly: bool = False, look: str = "auto") -> None:
+    def __init__(self, folder: Path, *, readonly: bool = False, look: str = "auto", settings: Settings = DEFAULT) -> None:
+        """Raises SettingsError for keys of actions that are none."""
         super().__init__()
         self.folder = folder
         self.readonly = readonly
-        self.plain = not _speaks_unicode()
+        self.settings = settings
+        if settings.keys:
+            self.set_keymap(_checked(settings.keys))
+        self.plain = settings.ascii or not _speaks_unicode()
         self.last_words = ""
+        """After a fault: the line for a person."""
+        self.memory = Memory(folder)
+        self.news: tuple[News, ...] = ()
+        """What happened since the last visit, until escape is pressed."""
+        self.last_visit: Visit | None = None
         self.handed = ""
         """A constraint on its way to the refine page."""
         self.trial: int | None = None
@@ -135,11 +149,15 @@ class Workbench(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
         self.call_after_refresh(self._follower.start)
         self.thinker.start()
-        self.set_interval(LOOK_EVERY, self._tick)
+        self.set_interval(self.settings.look_every, self._tick)
+        if self.settings.start != self.DEFAULT_MODE:
+            self.switch_mode(self.settings.start)
 
     def on_unmount(self) -> None:
         self._follower.stop()
         self.thinker.stop()
+        if self.snapshot.ready and not self.readonly:
+            self.memory.keep(self.snapshot.runs)
 
     def _tick(self) -> None:
         self.look()
@@ -234,8 +252,13 @@ class Workbench(App[None]):
     def action_list(self, name: str) -> None:
         getattr(import_module("ktgtui.lists"), name)(self)
 
+    def action_turn_theme(self) -> None:
+        """Dark, light, sixteen colours."""
+        looks = list(theme.LOOKS.values())
+        self.theme = looks[(looks.index(self.theme) + 1) % len(looks)]
+
     def action_calm(self) -> None:
-        self.trouble = ""
+        self.trouble, self.news = "", ()
         self.snapshot = self.snapshot
 
     def copy(self, text: str) -> None:
@@ -267,13 +290,35 @@ class Workbench(App[None]):
         if not self.snapshot.ready:
             gc.freeze()  # everything loaded so far stays: later collections need not look at it (50 ms at 10,000 trials)
             gc.enable()  # `ktgtui.__main__` turned it off
+            self._greet(message.snapshot)
         self.snapshot = message.snapshot
+
+    def _greet(self, snapshot: Snapshot) -> None:
+        """Find out what happened since the last visit."""
+        self.last_visit = self.memory.recall()
+        if self.last_visit is not None:
+            self.news = self.memory.news(self.last_visit, snapshot.runs)
 
     def on_thought(self, message: Thought) -> None:
         message.take()
 
     def on_stumbled(self, message: Stumbled) -> None:
-        self.notify(message.traceback.strip().split("\n")[-1], severity="error", markup=False)
+        self.notify(blunder.record(message.traceback), title="a fault of the workbench", severity="error", markup=False)
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self._exception is None:
+            self.last_words = blunder.told(error)
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Textual 8.2.8 would print pages of traceback over the person's terminal; it is in the log."""
+        self._close_messages_no_wait()
+
+
+def _checked(keys: Mapping[str, str]) -> Mapping[str, str]:
+    from ktgtui import bindings
+
+    return bindings.checked(keys, (name for name, _, _ in bindings.every()))
 
 
 def _speaks_unicode() -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from ktgtui import wording
+from ktgtui.memory import since
 from ktgtui.screens.listing import Entry, Listing
 
 if TYPE_CHECKING:
@@ -65,6 +67,20 @@ def commands(app: Workbench) -> None:
             app.copy(app.commands[int(name)])
 
     app.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
+
+
+def news(app: Workbench) -> None:
+    """What happened since the last visit; Enter goes to the run."""
+    visit = app.last_visit
+    entries = [Entry(str(n.run), n.name, n.said, f"{n.name}: {n.said}") for n in app.news]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.choose(Path(name))
+            app.switch_mode("live")
+
+    title = f"since {since(visit, time.time())}" if visit else "news"
+    app.push_screen(Listing(title, entries, "go there", "nothing happened since the last visit"), taken)
 
 
 def advice(app: Workbench) -> None:

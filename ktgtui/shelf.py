@@ -130,6 +130,7 @@ class _Run:
             moving.eta if moving else None,
             self._edf.best if self._edf.n else None,
             self._edf.median if self._edf.n else None,
+            self._edf.n,
             sum(t.state is State.FAILED for t in self._trials),
             (status.message if status else "") or (messages[0] if messages and not live else ""),
         )

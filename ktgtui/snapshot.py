@@ -58,6 +58,8 @@ class RunView:
     best: float | None = None
     """The lowest validation error (%)."""
     median: float | None = None
+    graphs: int = 0
+    """Graphs with a result, as an EDF counts them."""
     failed: int = 0
     message: str = ""
     error: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -11,9 +12,10 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from ktgtui import wording
+from ktgtui.memory import since
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunView, Snapshot, SpaceView
-from ktgtui.widgets.note import Note
+from ktgtui.widgets.note import Note, Paragraph
 from ktgtui.widgets.plot import Plot
 from ktgtui.widgets.table import Cell, Column, Table
 
@@ -44,6 +46,9 @@ python -m engine.search \\
   digits/X --exhaustive"""
 
 
+MOST_NEWS = 3
+
+
 class SpacesPage(Page):
     """Spaces above, runs and their EDF below."""
 
@@ -60,6 +65,7 @@ class SpacesPage(Page):
         """The cursor stands on a run that the workbench chose once; afterwards it is the person's."""
 
     def body(self) -> Iterable[Widget]:
+        yield Note(id="news")
         with Vertical(id="spaces-body"):
             yield Table[SpaceView](SPACES, self._space_cells, lambda s: s.reference, "reading ...", moved=self._say,
                                    id="spaces")
@@ -84,6 +90,21 @@ class SpacesPage(Page):
             runs.seek(snapshot.chosen.view.folder)
         self._say(spaces.current)
         self._plot(snapshot)
+        self._greet()
+
+    def _greet(self) -> None:
+        """What happened since the last visit, in as many lines as the page can spare."""
+        note, bench = self.query_one("#news", Note), self.workbench
+        note.display = bool(bench.news and bench.last_visit)
+        if bench.last_visit is None or not bench.news:
+            return
+        lines: list[Paragraph] = [[("welcome back  ", "accent"), (f"last here {since(bench.last_visit, time.time())}", ""),
+                                   ("   N lists all, esc forgets", "dim")]]
+        for one in bench.news[:MOST_NEWS]:
+            lines.append([(f"{one.name}  ", "good" if one.good else "bad"), (one.said, "")])
+        if (more := len(bench.news) - MOST_NEWS) > 0:
+            lines.append([(f"and {more} more", "dim")])
+        note.show(lines)
 
     def _plot(self, snapshot: Snapshot) -> None:
         chosen = snapshot.chosen

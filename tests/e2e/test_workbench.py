@@ -15,6 +15,15 @@ RESTORED = b"\x1b[?1049l"
 """Leaves the alternate screen: the shell's own lines are back."""
 
 
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, memory and logs of this test alone."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name))
+    return home
+
+
 @pytest.mark.parametrize("key", ["q", "\x11"])
 def test_it_opens_quits_and_leaves_the_terminal_clean(tmp_path: Path, key: str) -> None:
     with PtyProgram(["-m", "ktgtui", str(tmp_path)]) as program:

@@ -15,6 +15,15 @@ from tests.ktgtui.made import run_folder
 Opened = Callable[..., AbstractAsyncContextManager[Pilot[None]]]
 
 
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings, memory and logs of this test alone."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(home / name))
+    return home
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     """A finished random run of digits/A and an unfinished exhaustive one of digits/X that nothing writes to."""
