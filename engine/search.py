@@ -50,7 +50,7 @@ def arguments() -> Parser:
                    help="change the protocol; protocol=NAME takes a named one, such as tiny")
     p.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
     p.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
-    p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights to share (default: beside the run)")
+    p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights, shared or yours (beside the run)")
     p.add_argument("--pack", type=int, metavar="K", help="graphs trained together (default: measured)")
     p.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a GPU; on a CPU one a core)")
     p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
@@ -71,10 +71,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _search(args: argparse.Namespace) -> int:
+    from engine.brought import with_teachers
     from engine.space.design import load
 
     started = time.monotonic()
     space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
+    space = with_teachers(space, args.teachers)
     _check_numbers(args)
     strategy = _strategy(args, space)
     folder = args.run or Path("runs") / f"{space.slug}-{_name(strategy)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from engine.loop import Search
 from engine.references import demand, references
 from engine.resume import check
 from engine.space.design import Space
+from engine.space.graph import Graph
+from engine.space.protocol import Protocol
 from engine.store.folder import INFO
 from engine.store.runs import Run
 from engine.store.trials import RunInfo
@@ -28,8 +30,8 @@ from engine.training.calibrate import choose
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
 from engine.training.models.measures import check_fit
-from engine.training.pack import PackShape, shape_for
-from engine.training.teachers import TeacherCache
+from engine.training.pack import PackShape, pretrained, shape_for
+from engine.training.teachers import TeacherCache, skeleton
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
     own = (draw for draw in strategy.preview() if (draw.graph.key, draw.repeat) not in strategy.inherited)
     graphs = demand(own, references(space))
     check_fit((model for graph in graphs for model in graph.models), images.shape, images.classes, space.protocol)
+    _check_brought(graphs, space.protocol, images, options.teachers)
     mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
         shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
@@ -104,6 +107,13 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
         total=strategy.total,
     )
     return Run.create(folder, info)
+
+
+def _check_brought(graphs: Sequence[Graph], protocol: Protocol, images: Images, folder: Path | None) -> None:
+    """Raise StoreError now for weights brought for pre-trained nodes that are not there or do not fit."""
+    cache = TeacherCache(folder or Path())
+    for model, node in sorted({(g.models[n - 1], n) for g in graphs for n in pretrained(g)} if protocol.teachers else ()):
+        cache.brought(protocol, model, node, skeleton(model, images))
 
 
 def _judged(space: Space, images: Images) -> Space:

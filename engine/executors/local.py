@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import torch
 
-from engine.errors import EngineError
 from engine.executors.protocol import EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.trials import Curve, Training
+from engine.training.attempt import attempted
 from engine.training.data import Images, Split, split
 from engine.training.device import accelerator
 from engine.training.mode import Mode
@@ -66,27 +66,50 @@ class LocalExecutor:
 
     def at(self, repeat: int) -> Setting:
         """The setting of one repeat, with its teachers; kept while packs of that repeat follow each other."""
+        for _ in self._prepare(repeat):
+            pass
+        return self.setting
+
+    def _prepare(self, repeat: int) -> Iterator[Heartbeat]:
         if self.setting.repeat != repeat:
             setting = replace(self.setting, repeat=repeat)
-            self.setting = replace(setting, teachers=bank(self.shape.teachers, setting, self.cache))
-        return self.setting
+            training = bank(self.shape.teachers, self.shape.nodes, setting, self.cache)
+            teachers = yield from self._answering(training)
+            self.setting = replace(setting, teachers=teachers)
+
+    def _answering(self, work: Generator[None, None, TeacherBank]) -> Generator[Heartbeat, None, TeacherBank]:
+        """Work that takes long, with a heartbeat for each of its pauses, and pauses of the executor's own."""
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                found: TeacherBank = end.value
+                return found
+            yield Heartbeat(1)
+            yield from self._stand()
 
     def _pack(self, job: PackJob) -> Iterator[ExecutorEvent]:
         """Train a pack; if it raises, in halves, until the guilty graph is alone and recorded as failed."""
-        setting = self.at(job.repeat)
-        waiting = [job.graphs]
+        yield from self._prepare(job.repeat)
+        setting = self.setting
         done: list[tuple[Training, Curve | None]] = []
+        able = []
+        for text in job.graphs:
+            graph = Graph.parse(text)
+            if (reason := setting.teachers.failure(graph)) is None:
+                able.append(text)
+            else:
+                done.append((failed(graph, setting, job.number, reason), None))
+        waiting = [tuple(able)] if able else []
         while waiting:
             graphs = waiting.pop(0)
-            try:
-                done += yield from self._train(job.number, graphs, setting)
-            except EngineError:
-                raise
-            except Exception as error:  # noqa: BLE001  a graph that raises is a result, not the search's end
-                if len(graphs) > 1:
-                    waiting[:0] = [graphs[: len(graphs) // 2], graphs[len(graphs) // 2 :]]
-                else:
-                    done.append((failed(Graph.parse(graphs[0]), setting, job.number, error), None))
+            found = yield from attempted(self._train(job.number, graphs, setting))
+            if not isinstance(found, Exception):
+                done += found
+            elif len(graphs) > 1:
+                waiting[:0] = [graphs[: len(graphs) // 2], graphs[len(graphs) // 2 :]]
+            else:
+                done.append((failed(Graph.parse(graphs[0]), setting, job.number, found), None))
         by_graph = {training.graph: (training, curve) for training, curve in done}
         pairs = [by_graph[text] for text in job.graphs]
         yield PackDone(job.number, tuple(t for t, _ in pairs), tuple(c for _, c in pairs if c is not None))

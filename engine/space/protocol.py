@@ -64,6 +64,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     initialisation: Literal["own", "shared"] = "own"
     """What a node's initial weights depend on: `own` = the graph too, `shared` = only search seed, repeat, node and
     model."""
+    teachers: dict[str, str] = {}
+    """Weights brought for pre-trained nodes: checksums by `MODEL` or `MODEL@NODE`, written by `--teachers DIR`. Empty: trained
+    here, on the training images."""
     repeats: int = 1
     """Whole passes over the space an exhaustive search makes; changes no trial."""
     chance: float | None = None

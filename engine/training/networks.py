@@ -84,6 +84,7 @@ def trained(trainer: PackTrainer, normalisation: tuple[tuple[float, ...], tuple[
         for node, model in enumerate(graph.models, 1):
             frozen = graph.is_pretrained(node)
             fleet, row = (bank.fleets[trainer.shape.teachers.index((model, node))], 0) if frozen else homes[place, node]
+            assert fleet is not None, "a pack does not begin without its teachers"
             states.append({n: t.detach().to("cpu", copy=True) for n, t in fleet.network(row).items()})
         out.append(Networks(str(graph), graph.models, tuple(states), train.shape, train.classes, normalisation))
     return out

@@ -52,8 +52,9 @@ def trainings(trainer: PackTrainer, pack: int, wall: float, worker: str) -> list
     return out
 
 
-def failed(graph: Graph, setting: Setting, pack: int, error: Exception) -> Training:
-    """The record of a graph whose training raised."""
+def failed(graph: Graph, setting: Setting, pack: int, error: Exception | str) -> Training:
+    """The record of a graph whose training raised, or could not begin for the reason given."""
+    said = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return Training(
         id=training_id(graph.key, setting.repeat),
         graph=str(graph),
@@ -64,8 +65,8 @@ def failed(graph: Graph, setting: Setting, pack: int, error: Exception) -> Train
         accuracy=(None,) * graph.nodes,
         pack=pack,
         device=str(setting.accelerator.device),
-        reason=f"{type(error).__name__}: {error}".splitlines()[0][:300],
-        traceback="".join(format_exception(error)),
+        reason=said.splitlines()[0][:300],
+        traceback=None if isinstance(error, str) else "".join(format_exception(error)),
     )
 
 

@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.training.batches import Batch, Batches
@@ -140,6 +141,8 @@ class PackTrainer:
 
     def __post_init__(self) -> None:
         s, p = self.setting, self.setting.protocol
+        if reasons := [*filter(None, map(s.teachers.failure, self.graphs))]:
+            raise TrainingError(reasons[0])
         self.dtype = DTYPES[p.precision]
         self.plan = plan(self.graphs, self.shape)
         self.batches = Batches(s.split.train, p, s.seed, s.repeat)

@@ -25,9 +25,9 @@ from engine.training.data import held_out_part, split, training_part
 from engine.training.mode import Mode
 from engine.training.networks import accuracy, load
 from engine.training.pack import shape_for
-from engine.training.pretraining import bank
 from engine.training.teachers import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
+from tests.training.conftest import banked
 
 FIELDS = ("epochs=2", "train=64", "validation=32", "precision=float64", "normalisation=channel")
 LIVE = "1:mlp16 2:mlp96 | y>1 linear, 2>1 through"
@@ -81,7 +81,7 @@ def test_a_retraining_is_the_training_a_search_would_make_in_that_repeat(run: Pa
     for record in (first, second):
         setting = Setting(protocol, here, 0, record.repeat, Mode(pack=1), accelerator, empty)
         shape = shape_for([graph], 1, 2)
-        trainer = PackTrainer([graph], [graph.key], shape, replace(setting, teachers=bank(shape.teachers, setting, None)))
+        trainer = PackTrainer([graph], [graph.key], shape, replace(setting, teachers=banked(shape.teachers, setting, None)))
         *_, last = trainer.run()
         assert record.accuracy == pytest.approx(last.accuracy[0].tolist(), abs=1e-4)
     assert [first.repeat, second.repeat] == [FRESH, FRESH + 1]

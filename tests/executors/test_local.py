@@ -204,3 +204,27 @@ def test_ctrl_c_is_no_result(executor: LocalExecutor, poison: Poison) -> None:
     poison(GRAPHS[0], press)
     with pytest.raises(KeyboardInterrupt):
         list(executor.run([PackJob(0, TEXTS, 0)]))
+
+
+def test_a_teacher_that_cannot_be_trained_fails_only_the_graphs_that_need_it(protocol: Protocol, monkeypatch) -> None:
+    from engine.training.models import registry
+
+    class Faulty(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(64, 10)
+
+        def forward(self, x: Tensor) -> Tensor:
+            raise LookupError("the teacher's own mistake")
+
+    monkeypatch.setitem(registry.FAMILIES, "cnn", lambda n, shape, classes: Faulty())
+    taught = Graph.parse("1:mlp12 2:cnn3 | y>1 through, 2>1 through")
+    graphs = [GRAPHS[3], taught, GRAPHS[0]]
+    part = training_part("digits", Path())
+    executor = LocalExecutor(protocol, part, shape_for(graphs, 3, 2), Mode(pack=3), 0, None)
+    found = done(executor, [str(g) for g in graphs])
+    assert [t.state for t, _ in found.values()] == [State.DONE, State.FAILED, State.DONE]
+    record, curve = found[str(taught)]
+    assert record.reason == "pre-trained node 2 (cnn3): LookupError: the teacher's own mistake"
+    assert record.traceback is None
+    assert curve is None

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from engine.training.device import same_bits_anywhere
 from engine.training.mode import Mode
 from engine.training.pack import shape_for
 from engine.training.pretraining import bank
-from engine.training.teachers import TeacherBank
+from engine.training.teachers import TeacherBank, TeacherCache
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
 SMALL = {"data": "digits", "train": 40, "validation": 20, "epochs": 4, "batch": 8, "precision": "float64"}
@@ -32,6 +33,25 @@ same_bits_anywhere()
 @pytest.fixture(scope="session")
 def accelerator() -> Accelerator:
     return Accelerator(cpu=True, step_scheduler_with_optimizer=False)
+
+
+Made = TypeVar("Made")
+
+
+def drained(work: Generator[None, None, Made]) -> Made:
+    """What the generator returns, all of its pauses passed over."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def banked(
+    wanted: Sequence[tuple[str, int]], setting: Setting, cache: TeacherCache | None, nodes: int | None = None
+) -> TeacherBank:
+    """The bank for graphs of as many nodes as the teachers need, if nothing is said of them."""
+    return drained(bank(wanted, nodes or max((node for _, node in wanted), default=2), setting, cache))
 
 
 Prepare = Callable[..., PackTrainer]
@@ -53,7 +73,7 @@ def prepare(accelerator: Accelerator) -> Prepare:
         none = TeacherBank.of((), split.train, split.validation)
         setting = Setting(protocol, split, seed, repeat, mode, accelerator, none)
         laid = pack_shape or shape_for(graphs, most or len(graphs), max(g.nodes for g in graphs))
-        setting = replace(setting, teachers=bank(laid.teachers, setting, None))
+        setting = replace(setting, teachers=banked(laid.teachers, setting, None, laid.nodes))
         return PackTrainer(graphs, names or [g.key for g in graphs], laid, setting, first)
 
     return make
