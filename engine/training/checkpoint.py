@@ -7,6 +7,7 @@ epoch or step), so there is no generator to keep (DESIGN.md, wall 1).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from engine.errors import StoreError
+from engine.training.history import History
 from engine.training.trainer import EpochReport, PackTrainer
 
 OWN, COMMON = "own", "common"
@@ -26,39 +28,52 @@ steps: equal for all networks of a pack)."""
 
 @dataclass(frozen=True, slots=True)
 class GraphState:
-    """One graph after `epoch` epochs, on the host."""
+    """One graph between two epochs, on the host."""
 
-    epoch: int
+    history: History
+    seconds: float
+    """Its share of the time of the packs it rode in."""
     tensors: dict[str, Tensor]
-    """`NODE/weight/NAME`, `NODE/own/KIND/NAME`, `NODE/common/KIND/NAME`; `accuracy`, `losses`, `edges` as in EpochReport
-    with the epochs as first dimension instead of the graphs; `seconds`, its share of the packs it rode in."""
+    """`NODE/weight/NAME`, `NODE/own/KIND/NAME`, `NODE/common/KIND/NAME`."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs behind it."""
+        return self.history.epochs
 
     def encode(self) -> bytes:
-        return save_tensors({name: tensor.contiguous() for name, tensor in self.tensors.items()})
+        h = self.history
+        told = {"accuracy": h.accuracy, "losses": h.losses, "edges": h.edges}
+        return save_tensors({n: t.contiguous() for n, t in (self.tensors | told).items()}, {"seconds": repr(self.seconds)})
 
     @classmethod
     def decode(cls, blob: bytes) -> GraphState:
         """Raises StoreError for what is no state."""
         try:
             tensors = load_tensors(blob)
-            return cls(len(tensors["accuracy"]), tensors)
+            history = History(tensors.pop("accuracy"), tensors.pop("losses"), tensors.pop("edges"))
+            return cls(history, _seconds(blob), tensors)
         except (SafetensorError, KeyError) as error:
             raise StoreError(f"no checkpoint of a graph ({error})") from None
 
 
+def _seconds(blob: bytes) -> float:
+    """From the header of safetensors (8 bytes of length, JSON), which `load` leaves out."""
+    length = int.from_bytes(blob[:8], "little")
+    return float(json.loads(blob[8 : 8 + length])["__metadata__"]["seconds"])
+
+
 def states(trainer: PackTrainer, seconds: Sequence[float]) -> list[GraphState]:
     """The graphs of a pack between two epochs; `seconds[i]` is graph i's share of the time so far."""
-    tensors = [_history(trainer, place) for place in range(len(trainer.graphs))]
-    for held, took in zip(tensors, seconds, strict=True):
-        held["seconds"] = torch.tensor(took, dtype=torch.float64)
+    tensors: list[dict[str, Tensor]] = [{} for _ in trainer.graphs]
     for (graph, node), home in _homes(trainer).items():
         for name, stacked in home.stacked.items():
             tensors[graph][f"{node}/weight/{name}"] = stacked[home.row]
             for kind, value in trainer.optimiser.state.get(stacked, {}).items():
                 own = value.shape == stacked.shape
                 tensors[graph][f"{node}/{OWN if own else COMMON}/{kind}/{name}"] = value[home.row] if own else value
-    epoch = len(trainer.reports)
-    return [GraphState(epoch, {n: t.detach().to("cpu", copy=True) for n, t in held.items()}) for held in tensors]
+    kept = [{n: t.detach().to("cpu", copy=True) for n, t in held.items()} for held in tensors]
+    return [GraphState(History.of(trainer, i), took, held) for i, (took, held) in enumerate(zip(seconds, kept, strict=True))]
 
 
 @torch.no_grad()
@@ -69,8 +84,6 @@ def restore(trainer: PackTrainer, held: Sequence[GraphState]) -> None:
     homes = _homes(trainer)
     for graph, state in enumerate(held):
         for key, value in state.tensors.items():
-            if "/" not in key:
-                continue
             node, scope, *kind, name = key.split("/")
             home = homes[graph, int(node)]
             stacked = home.stacked[name]
@@ -99,25 +112,16 @@ def _homes(trainer: PackTrainer) -> dict[tuple[int, int], _Home]:
     return {(p.graph, p.node): _Home(stacked[p.model], p.row) for p in trainer.plan.places if p.graph is not None}
 
 
-def _history(trainer: PackTrainer, place: int) -> dict[str, Tensor]:
-    nodes = trainer.graphs[place].nodes
-    return {
-        "accuracy": torch.stack([r.accuracy[place, :nodes] for r in trainer.reports]),
-        "losses": torch.stack([r.losses[place, :nodes] for r in trainer.reports]),
-        "edges": torch.stack([r.edges[place, :nodes, : nodes + 1] for r in trainer.reports]),
-    }
-
-
 def _reports(trainer: PackTrainer, held: Sequence[GraphState]) -> list[EpochReport]:
     """The graphs' histories side by side, as if they had been one pack from the start; nothing where there is no node."""
-    graphs, nodes = trainer.shape.graphs, trainer.shape.nodes
-    out = []
-    for epoch in range(trainer.first):
-        sizes = {"accuracy": (graphs, nodes), "losses": (graphs, nodes), "edges": (graphs, nodes, nodes + 1)}
-        made = {name: held[0].tensors[name].new_zeros(size) for name, size in sizes.items()}
-        for place, state in enumerate(held):
-            for name, tensor in made.items():
-                part = state.tensors[name][epoch]
-                tensor[place][tuple(slice(n) for n in part.shape)] = part
-        out.append(EpochReport(epoch + 1, made["accuracy"], made["losses"], made["edges"]))
-    return out
+    graphs, nodes, first = trainer.shape.graphs, trainer.shape.nodes, trainer.first
+    like = held[0].history
+    accuracy = like.accuracy.new_zeros(first, graphs, nodes)
+    losses = like.losses.new_zeros(first, graphs, nodes)
+    edges = like.edges.new_zeros(first, graphs, nodes, nodes + 1)
+    for place, state in enumerate(held):
+        own = state.history.accuracy.shape[1]
+        accuracy[:, place, :own] = state.history.accuracy
+        losses[:, place, :own] = state.history.losses
+        edges[:, place, :own, : own + 1] = state.history.edges
+    return [EpochReport(epoch + 1, accuracy[epoch], losses[epoch], edges[epoch]) for epoch in range(first)]
