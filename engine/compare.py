@@ -96,7 +96,7 @@ def _tables(entries: Sequence[Entry], chosen: Sequence[Chosen], *, test: bool) -
 
 
 def _text(tables: Sequence[Table], entries: Sequence[Entry]) -> str:
-    from engine.comparison.tables import as_text
+    from engine.report.tables import as_text
 
     remarks = [f"{e.folder}: {e.remark or 'the test set is closed'}" for e in entries]
     return "\n\n".join([*map(as_text, tables), "\n".join(remarks)])

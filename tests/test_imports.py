@@ -39,9 +39,11 @@ def modules_of(*packages: str) -> list[str]:
 
 
 def test_spaces_runs_analysis_and_reports_load_without_torch() -> None:
-    modules = modules_of("engine.space", "engine.store", "engine.analysis", "engine.report")
+    packages = ("space", "store", "analysis", "report", "tabular", "comparison")
+    modules = modules_of(*(f"engine.{name}" for name in packages))
     assert {"engine.space.design", "engine.store.runs", "engine.analysis.edf", "engine.report.result"} <= {*modules}
-    assert loaded(*modules, "engine.events", "engine.resume", "engine.command", "engine.strategies.fixed") == []
+    others = ("engine.events", "engine.resume", "engine.command", "engine.strategies.fixed", "engine.simulate")
+    assert loaded(*modules, *others) == []
 
 
 @pytest.mark.parametrize("modules", [("ktgtui.app", "ktgtui.__main__"), ("engine.search",)])

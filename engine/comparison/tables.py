@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from textwrap import wrap
 
 from engine.analysis.repeated import Figure, Repeated
 from engine.comparison.measured import Against, Entry, Which, spent
@@ -75,14 +74,3 @@ def graphs(entries: Sequence[Entry]) -> Table:
     rows = tuple((e.name, " ".join(e.best.graph.models), edges_text(e.best.graph)) for e in entries)
     caption = "The best graphs: models of nodes 1, 2, ..., and open edges"
     return Table("table-best-graphs", caption, ("search", "models", "edges"), rows, 3)
-
-
-def as_text(table: Table) -> str:
-    """The caption and aligned columns."""
-    cells = [table.columns, *table.rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    lines = []
-    for row in cells:
-        parts = [c.ljust(w) if i < table.words else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append("  " + "  ".join(parts).rstrip())
-    return "\n".join([*wrap(table.caption, 100), *lines])

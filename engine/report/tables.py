@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,14 @@ def as_html(table: Table) -> str:
 
 def _side(table: Table, column: int) -> str:
     return "" if column < table.words else ' class="n"'
+
+
+def as_text(table: Table) -> str:
+    """The caption and aligned columns."""
+    cells = [table.columns, *table.rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    lines = []
+    for row in cells:
+        parts = [c.ljust(w) if i < table.words else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  " + "  ".join(parts).rstrip())
+    return "\n".join([*wrap(table.caption, 100), *lines])

@@ -42,10 +42,14 @@ class Sampler:
 
     def order(self, seed: int) -> Iterator[Graph]:
         """Every graph of the space once, in the seed's random order: any beginning of it is a uniform sample."""
+        for rows in self.rows(seed):
+            yield from self.book.graphs(rows)
+
+    def rows(self, seed: int) -> Iterator[Rows]:
+        """The same graphs as canonical rows, in batches."""
         if seed < 0:
             raise SpaceError(f"seed: must be at least 0, got {seed}")
-        for rows in self._order(np.random.Generator(np.random.PCG64(seed))):
-            yield from self.book.graphs(rows)
+        yield from self._order(np.random.Generator(np.random.PCG64(seed)))
 
     def _order(self, random: np.random.Generator) -> Iterator[Rows]:
         """New draws until half of the space is seen, then the rest shuffled: the last graphs are not waited for."""

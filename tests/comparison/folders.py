@@ -30,7 +30,8 @@ def searched(folder: Path, accuracies: Sequence[float], seed: int = 0, strategy:
             assert form.graph is not None
             values = (value, 90.0, 90.0)
             id = training_id(form.graph.key, 0)
-            training = Training(id=id, graph=str(form.graph), seed=seed, state=State.DONE, epochs=epochs, accuracy=values, wall=2.0)
+            training = Training(id=id, graph=str(form.graph), seed=seed, state=State.DONE, epochs=epochs, wall=2.0,
+                                accuracy=values)
             trial = Trial(number=number, key=graph.key, graph=str(graph), state=State.DONE, training=id, nodes=form.nodes,
                           accuracy=values)  # fmt: skip
             run.add([trial], [training])
@@ -41,9 +42,9 @@ def evaluations(graph: Graph, values: Sequence[float], test: Sequence[float] = (
     """Retrainings of a graph whose target came to these accuracies (%)."""
     return [
         Evaluation(
-            key=graph.key, graph=str(graph), repeat=FRESH + i, seed=seed, state=State.DONE, epochs=4, accuracy=(value, 90.0, 90.0),
-            test=(test[i], 90.0, 90.0) if test else None, created="2026-01-01T00:00:00+00:00",
-        )  # fmt: skip
+            key=graph.key, graph=str(graph), repeat=FRESH + i, seed=seed, state=State.DONE, epochs=4,
+            accuracy=(value, 90.0, 90.0), test=(test[i], 90.0, 90.0) if test else None, created="2026-01-01T00:00:00+00:00",
+        )
         for i, value in enumerate(values)
     ]
 
