@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from engine.errors import EngineError
+from engine.errors import EngineError, Stopped
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -36,9 +36,9 @@ class Part(Parser):
 
 
 def run(command: Callable[[], int], after_interrupt: str = "") -> int:
-    """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C becomes one line and 130.
+    """Call a command: an EngineError becomes one line on stderr and exit code 2, Ctrl-C and Stopped one line and their code.
 
-    `after_interrupt` says what Ctrl-C leaves and how to go on.
+    `after_interrupt` says what an end before its time leaves and how to go on.
     """
     try:
         code = command()
@@ -49,6 +49,9 @@ def run(command: Callable[[], int], after_interrupt: str = "") -> int:
     except KeyboardInterrupt:
         print(": ".join(filter(None, ("interrupted", after_interrupt))), file=sys.stderr)
         return INTERRUPTED
+    except Stopped as ended:
+        print(": ".join(filter(None, (ended.line, after_interrupt))), file=sys.stderr)
+        return ended.code
     except BrokenPipeError:
         # The reader went away (`| head`): not an error, and the interpreter must not complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,6 +38,16 @@ class AnalysisError(EngineError):
     """Trials that cannot answer what was asked of them."""
 
 
+class Stopped(BaseException):
+    """A search is ended before its time, by a person or the system. No Exception: what is caught as a graph's is not this."""
+
+    def __init__(self, line: str, code: int) -> None:
+        """`line` tells who ended it, `code` is the exit code."""
+        super().__init__(line)
+        self.line = line
+        self.code = code
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name closest to `name`, or listing the known ones (at most twelve)."""
     names = sorted(known)

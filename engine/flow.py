@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
@@ -54,6 +54,15 @@ class Flow(Protocol):
         """What a pack's end amounts to."""
         ...
 
+    @property
+    def waiting(self) -> Mapping[str, Sequence[tuple[Draw, Effective]]]:
+        """Draws whose training is not recorded yet, by training id."""
+        ...
+
+    def end(self, trainings: Sequence[Training]) -> Results:
+        """Trainings that came to their end outside a pack: what a pack says of them later is passed over."""
+        ...
+
 
 @dataclass
 class Whole:
@@ -71,7 +80,7 @@ class Whole:
     inherited: Mapping[tuple[str, int], Trial] = field(default_factory=dict)
     """By (graph's key, repeat): results of the run `origin` that count as this one's."""
     origin: str = ""
-    _waiting: dict[str, list[tuple[Draw, Effective]]] = field(default_factory=lambda: defaultdict(list))
+    waiting: dict[str, list[tuple[Draw, Effective]]] = field(default_factory=lambda: defaultdict(list))
     _jobs: deque[PackJob] = field(default_factory=deque)
     _packed: set[str] = field(default_factory=set)
     """Ids of the trainings that are in a pack formed so far."""
@@ -79,7 +88,7 @@ class Whole:
 
     @property
     def is_idle(self) -> bool:
-        return not self._waiting
+        return not self.waiting
 
     def add(self, draws: Sequence[Draw]) -> Results:
         ready = []
@@ -94,7 +103,7 @@ class Whole:
             elif (id := training_id(effective.key or "", draw.repeat)) in self.trained:
                 ready.append(trial_of(draw, effective, self.trained[id]))
             else:
-                self._waiting[id].append((draw, effective))
+                self.waiting[id].append((draw, effective))
         self._pack([draw for draw in draws if (draw.graph.key, draw.repeat) not in self.inherited])
         return Results(trials=tuple(ready))
 
@@ -123,11 +132,15 @@ class Whole:
 
     def take(self, event: PackDone | PackPaused) -> Results:
         assert isinstance(event, PackDone), "no job of this flow pauses"
-        new = tuple(t for t in event.trainings if t.id not in self.trained)
+        ended = self.end(event.trainings)
+        ids = {t.id for t in ended.trainings}
+        return replace(ended, curves=tuple(c for c in event.curves if c.id in ids))
+
+    def end(self, trainings: Sequence[Training]) -> Results:
+        new = tuple(t for t in trainings if t.id not in self.trained)
         self.trained.update((t.id, t) for t in new)
-        trials = [trial_of(draw, effective, t) for t in new for draw, effective in self._waiting.pop(t.id, ())]
-        ids = {t.id for t in new}
-        return Results(by_number(trials), new, tuple(c for c in event.curves if c.id in ids))
+        trials = [trial_of(draw, effective, t) for t in new for draw, effective in self.waiting.pop(t.id, ())]
+        return Results(by_number(trials), new)
 
 
 def by_number(trials: Collection[Trial]) -> tuple[Trial, ...]:

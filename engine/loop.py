@@ -10,12 +10,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engine.control.desk import Desk, Kill
+from engine.control.requests import Answer
+from engine.errors import StoreError
 from engine.events import Event, Finished, Progress, TrialsDone
-from engine.executors.protocol import EpochDone, Executor, Heartbeat, Note, PackDone, PackJob, PackPaused
+from engine.executors.protocol import EpochDone, Executor, Note, PackDone, PackJob, PackPaused
 from engine.flow import Flow, Results, Whole
+from engine.killing import named, stopped
 from engine.references import references
 from engine.rungs import ByRungs
 from engine.space.design import Space
+from engine.steering import Hire, Steering
 from engine.store.runs import Run
 from engine.store.status import FINISHED, PackStatus, Status
 from engine.store.trials import Trial
@@ -36,12 +41,17 @@ class Search:
     executor: Executor
     shape: PackShape
     limit: int | None = None
+    desk: Desk = field(default_factory=Desk)
+    """Where people say what they want of it, and it says how far it is."""
+    hire: Hire | None = None
+    """Makes an executor of so many workers."""
     done: int = 0
     fresh: int = 0
     """Trials recorded by this process."""
     best: Trial | None = None
     started: float = field(default_factory=time.monotonic)
     _light: int = 0
+    _stood: float = 0.0
     _asked: list[Draw] = field(default_factory=list)
     """Draws whose outcomes the strategy has not been told."""
     _trials: dict[int, Trial] = field(default_factory=dict)
@@ -51,18 +61,22 @@ class Search:
     _running: dict[int, EpochDone] = field(default_factory=dict)
 
     def events(self) -> Iterator[Event]:
-        """Run to the end of the strategy (or the limit), yielding what was recorded."""
+        """Run to the end of the strategy (or the limit), yielding what was recorded. Raises Stopped on a person's wish."""
         for trial in self.run.trials():
             self._count(trial)
         flow = self._flow()
+        self.desk.phase = "training"
         try:
             yield self._progress()
             yield from self._ask(flow)
             if not flow.is_idle:
                 yield from self._train(flow)
+            if self.desk.end and self.done < self.strategy.total:
+                raise self.desk.stopped()
         finally:  # also after Ctrl-C, or when nobody listens any more
             complete = self.done >= self.strategy.total
-            self._status(FINISHED if complete else "stopped")
+            self.desk.training, self.desk.phase = False, FINISHED if complete else "stopped"
+            self._status()
         yield Finished(complete)
 
     def _flow(self) -> Flow:
@@ -101,21 +115,42 @@ class Search:
         if self.limit is not None and self.fresh >= self.limit:
             return
         self.started, self._light = time.monotonic(), self.fresh
-        for event in self.executor.run(self._jobs(flow)):
-            if isinstance(event, EpochDone):
-                self._running[event.pack] = event
-            if isinstance(event, EpochDone | Heartbeat):
-                yield self._progress()
-                continue
-            if isinstance(event, Note):
+        self.desk.training = True
+        steering = Steering(self.executor, self.desk, self.hire)
+        for event in steering.run(self._jobs(flow)):
+            self._stood = steering.stood
+            if isinstance(event, PackDone | PackPaused):
+                self._running.pop(event.pack, None)
+                self._jobs_out -= 1
+                yield from self._record(flow.take(event), event)
+            elif isinstance(event, Note):
                 self.run.log("note", message=event.message)
-                continue
-            self._running.pop(event.pack, None)
-            self._jobs_out -= 1
-            yield from self._record(flow.take(event), event)
+            else:
+                if isinstance(event, EpochDone):
+                    self._running[event.pack] = event
+                yield self._progress()
+            while self.desk.kills:
+                yield from self._kill(flow, self.desk.kills.popleft())
             yield from self._ask(flow)
             if self.limit is not None and self.fresh >= self.limit:
                 return
+
+    def _kill(self, flow: Flow, kill: Kill) -> Iterator[Event]:
+        """Record a training that a person does not want as stopped, with all trials that share it.
+
+        At once, not when its pack is done: what was answered is on the disk. The pack's result for it is passed over.
+        """
+        waiting = flow.waiting
+        try:
+            ids = named(kill.key, waiting, self._trials.values())
+        except StoreError as error:
+            kill.settle(Answer(done=False, message=str(error)))
+            return
+        results = flow.end([stopped(waiting[id][0], id, self.run.info.seed, kill.who) for id in ids])
+        yield from self._record(results)
+        numbers = ", ".join(str(t.number) for t in results.trials)
+        self.run.log("kill-trial", key=kill.key, who=kill.who, trials=numbers)
+        kill.settle(Answer(done=True, message=f"trial {numbers} is recorded as stopped", status=self.desk.status))
 
     def _record(self, results: Results, pack: PackDone | PackPaused | None = None) -> Iterator[Event]:
         """The one place that writes results; they are on the disk before anybody hears of them."""
@@ -138,20 +173,21 @@ class Search:
 
     def _progress(self) -> Progress:
         part = sum(p.graphs * p.epoch / p.epochs for p in self._running.values())
-        seconds = time.monotonic() - self.started
+        seconds = time.monotonic() - self.started - self._stood
         trained = self.fresh - self._light + part
         rate = trained / seconds if trained and seconds > 1 else None
         left = max(0.0, self.strategy.total - self.done - part)
         made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, part)
         if time.monotonic() - self._written > STATUS_EVERY:
-            self._status("training", made.rate, made.eta)
+            self._status(made.rate, made.eta)
         return made
 
-    def _status(self, phase: str, rate: float | None = None, eta: float | None = None) -> None:
+    def _status(self, rate: float | None = None, eta: float | None = None) -> None:
         self._written = time.monotonic()
         packs = tuple(
             PackStatus(number=p.pack, graphs=p.graphs, epoch=p.epoch, epochs=p.epochs, worker=p.worker)
             for p in self._running.values()
         )
         total = self.strategy.total
-        self.run.write_status(Status(phase=phase, done=self.done, total=total, packs=packs, rate=rate, eta=eta))
+        status = Status(phase=self.desk.phase, done=self.done, total=total, packs=packs, rate=rate, eta=eta)
+        self.run.write_status(self.desk.show(status))

@@ -178,6 +178,16 @@ class ByRungs:
         touched = [self.entries[id] for id in new if id in self.entries]
         return self._results(touched, made, [], ended, paused, [c for id, c in curves.items() if id in new])
 
+    @property
+    def waiting(self) -> dict[str, list[tuple[Draw, Effective]]]:
+        return {id: self.entries[id].draws for id in sorted(self._open)}
+
+    def end(self, trainings: Sequence[Training]) -> Results:
+        """What was judged stays judged: a graph ends where it paused last, and has no number at the rungs after that."""
+        reached = {t.id: self.paused[t.id].epochs if t.id in self.paused else t.epochs for t in trainings}
+        ended = tuple(msgspec.structs.replace(t, epochs=reached[t.id]) for t in trainings)
+        return self.take(PackDone(-1, ended, ()))
+
     def _judge_on(self) -> list[Judgement]:
         """Judge every cohort that can be judged, at every rung. Rung k judges cohort c after rung k - 1 has judged c, and
         after it has itself judged c - 1: the order of packs in time cannot matter."""

@@ -4,9 +4,11 @@ examples:
   python -m engine.search digits/X --exhaustive
   python -m engine.search spaces/A.json --random 2500 --data data --seed 1
   python -m engine.search digits/A --random 600 --set protocol.epochs=20 --run runs/quick
+  python -m engine.search spaces/A.json --random 2500 --data data --detach
 
-The same command goes on with an unfinished run folder. Exit codes: 0 done, 1 some trials failed, 2 bad input,
-130 interrupted (everything recorded is kept).
+The same command goes on with an unfinished run folder; `python -m engine.control` steers one that runs. Exit codes: 0 done,
+1 some trials failed, 2 bad input, or a disk that refuses, 130 stopped by a person (Ctrl-C, or control), 143 by SIGTERM,
+129 by SIGHUP. However it ends, everything recorded is kept.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from engine.command import Parser, run, screen
 from engine.errors import SpaceError
 
 if TYPE_CHECKING:
+    from engine.control.desk import Desk
     from engine.report.result import Result
     from engine.space.design import Space
+    from engine.store.lock import RunLock
     from engine.strategies.fixed import Fixed
     from engine.strategies.shard import Shard
 
@@ -55,6 +59,7 @@ def arguments() -> Parser:
     p.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a GPU; on a CPU one a core)")
     p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
+    p.add_argument("--detach", action="store_true", help="search in the background, also when the terminal is gone")
     p.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
     return p
 
@@ -83,19 +88,44 @@ def _search(args: argparse.Namespace) -> int:
     if (shown := _finished(args, space, strategy, folder)) is not None:
         print(f"{folder} is finished: nothing is left to do", file=sys.stderr)
         return _end(args, shown)
-    _refuse_taken(folder)
-    return _end(args, _train(args, space, strategy, folder, started))
+    if args.detach:
+        return _detach(args, folder)
+    return _end(args, _steered(args, space, strategy, folder, started))
 
 
-def _refuse_taken(folder: Path) -> None:
-    """Raise StoreError before the seconds of loading and measuring: locked by another search, or not ours to fill."""
-    from engine.store.folder import INFO, check_vacant
-    from engine.store.runs import Run
+def _detach(args: argparse.Namespace, folder: Path) -> int:
+    """Start the same command in the background and return when it answers control."""
+    from engine.control.detach import answers, launch
+    from engine.store.claim import claim
 
-    if (folder / INFO).exists():
-        Run.open(folder).close()
-    elif folder.exists():
-        check_vacant(folder)
+    with claim(folder):
+        pass  # what it would be refused for is said here and now
+    search = launch([word for word in args.argv if not _is_option(word, "--detach")], folder)
+    answer = answers(search)
+    if args.json:
+        told = {"run": str(folder), "pid": search.process.pid, "output": str(search.output), "message": answer.message}
+        print(json.dumps(told))
+        return 0
+    print(f"{folder}: searching in the background as process {search.process.pid} ({answer.message})")
+    for what, how in (("follow", f"tail -f {search.output}"), ("look", "status"), ("pause", "pause"), ("stop", "stop")):
+        print(f"  {what:8}{how if ' ' in how else f'python -m engine.control {folder} {how}'}")
+    return 0
+
+
+def _is_option(word: str, option: str) -> bool:
+    """`word` is the option, or an abbreviation of it that argparse takes for it."""
+    return len(word) > len("--d") and option.startswith(word)
+
+
+def _steered(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float) -> Result:
+    """Train, answering control and signals from now on: before torch is loaded."""
+    from engine.control.desk import Desk
+    from engine.signals import Signals
+    from engine.store.claim import claim
+
+    desk = Desk(folder)
+    with claim(folder) as lock, Signals(desk) as signals, desk.serving(signals.watch):
+        return _train(args, space, strategy, folder, started, lock, desk)
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -164,7 +194,9 @@ def _finished(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, f
         return result(folder, reader.info, reader.trials, reader.trainings)
 
 
-def _train(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float) -> Result:
+def _train(
+    args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float, lock: RunLock, desk: Desk
+) -> Result:
     """Run the search to its end, showing how far it is on stderr."""
     # Only now is torch loaded: bad input is answered in a fraction of a second. OpenMP's threads spin at barriers; with
     # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
@@ -178,7 +210,7 @@ def _train(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, fold
         seed=args.seed, data=args.data, download=args.download, teachers=args.teachers, limit=args.limit,
         workers=args.workers, mode=_fixed_mode(args), command=command("engine.search", args.argv),
     )  # fmt: skip
-    with opened(space, strategy, folder, options) as search, Line(search.run.info) as line:
+    with opened(space, strategy, folder, options, lock, desk) as search, Line(search.run.info) as line:
         for event in search.events():
             line.show(event)
         return result(folder, search.run.info, search.run.trials(), search.run.trainings(), time.monotonic() - started)

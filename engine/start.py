@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import msgspec
 import torch
 
 from engine import provenance
+from engine.control.desk import Desk
 from engine.errors import StoreError
 from engine.executors.local import LocalExecutor
+from engine.executors.protocol import Executor
 from engine.executors.workers import Task, WorkerExecutor
 from engine.loop import Search
 from engine.references import demand, references
@@ -23,6 +26,7 @@ from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.folder import INFO
+from engine.store.lock import RunLock
 from engine.store.runs import Run
 from engine.store.trials import RunInfo
 from engine.strategies.protocol import Strategy
@@ -55,36 +59,41 @@ class Options:
 
 
 @contextmanager
-def opened(space: Space, strategy: Strategy, folder: Path, options: Options) -> Iterator[Search]:
-    """A search on a new or an unfinished run folder, locked while the block runs.
+def opened(
+    space: Space, strategy: Strategy, folder: Path, options: Options, lock: RunLock | None = None, desk: Desk | None = None
+) -> Iterator[Search]:
+    """A search on a new or an unfinished run folder, locked while the block runs (`lock` if it is taken already).
 
-    Raises DataError, StoreError or SpaceError before anything is written.
+    `desk` is where people steer it from. Raises DataError, StoreError or SpaceError before anything is written.
     """
+    desk = desk or Desk()
     images = training_part(space.protocol.data, options.data, options.download)
     resumed = (folder / INFO).exists()
-    run = Run.open(folder) if resumed else _create(space, strategy, folder, options, images)
+    if not resumed:
+        desk.enter("calibrating")
+    run = Run.open(folder, lock) if resumed else Run.create(folder, _info(space, strategy, folder, options, images), lock)
     with run:
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
-        executor = _executor(space, images, shape, mode, folder, options)
+        gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
+        hire = partial(_executor, space, images, shape, mode, folder, options, gpus)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
-        yield Search(space, strategy, run, executor, shape, options.limit)
+        executor = hire(options.workers or gpus or mode.workers)
+        yield Search(space, strategy, run, executor, shape, options.limit, desk, hire)
 
 
 def _executor(
-    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options
-) -> LocalExecutor | WorkerExecutor:
-    """Packs in this process, or in as many workers as there is room for."""
+    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options, gpus: int, workers: int
+) -> Executor:
+    """Packs in this process, or in so many workers."""
     teachers = options.teachers or folder.parent / ".teachers"
-    gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
-    workers = options.workers or gpus or mode.workers
     if workers == 1:
         return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
-    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers)
-    return WorkerExecutor(task, workers, gpus)
+    return WorkerExecutor(Task(space.protocol, options.data, shape, mode, options.seed, teachers), workers, gpus)
 
 
-def _create(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> Run:
+def _info(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> RunInfo:
+    """What run.json will hold; measures the mode."""
     own = (draw for draw in strategy.preview() if (draw.graph.key, draw.repeat) not in strategy.inherited)
     graphs = demand(own, references(space))
     check_fit((model for graph in graphs for model in graph.models), images.shape, images.classes, space.protocol)
@@ -92,7 +101,7 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
     mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
         shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
-    info = RunInfo(
+    return RunInfo(
         name=folder.name,
         space=_judged(space, images).resolved(),
         strategy=strategy.settings(),
@@ -106,7 +115,6 @@ def _create(space: Space, strategy: Strategy, folder: Path, options: Options, im
         created=provenance.now(),
         total=strategy.total,
     )
-    return Run.create(folder, info)
 
 
 def _check_brought(graphs: Sequence[Graph], protocol: Protocol, images: Images, folder: Path | None) -> None:

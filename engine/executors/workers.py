@@ -74,9 +74,6 @@ class Command:
 BEAT = 1.0
 """Seconds without an event after which a heartbeat is told."""
 
-PATIENCE = 5.0
-"""Seconds a worker has to end before it is killed."""
-
 
 class WorkerExecutor:
     """Hands packs to `count` worker processes and gathers what they send."""
@@ -146,12 +143,10 @@ class WorkerExecutor:
             self._give(self._workers[-1], piece)
 
     def _dismiss(self, workers: Sequence[Worker]) -> None:
-        """End these workers, also one that somebody has stopped (SIGSTOP): it would never see a polite signal."""
+        """End these workers, also one that somebody has stopped (SIGSTOP) and that would never see a polite signal."""
         for worker in workers:
-            worker.process.terminate()
-        for worker in list(workers):
-            worker.process.join(PATIENCE)
             worker.process.kill()
+        for worker in list(workers):
             worker.process.join()
             worker.pipe.close()
             self._workers.remove(worker)
@@ -233,7 +228,8 @@ class WorkerExecutor:
 
 def _work(pipe: Connection, task: Task, name: str, gpu: str | None) -> None:
     """A worker's life: jobs in, events out, until the pipe ends (also when the parent was killed)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the terminal and schedulers send them to all: the parent answers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     from engine.executors.local import LocalExecutor

@@ -5,10 +5,12 @@
     log.jsonl    what happened (`journal`)                  status.json  what is happening (`status`)
     lock         held by the one writer (`lock`)            holder.json  who that is
     evaluations.log  graphs trained again with fresh seeds (`evaluations`)      weights/  their networks
+    control/     requests to it (`engine.control`)          output.log   what it printed, if it was detached
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -26,10 +28,13 @@ INFO = "run.json"
 TRIALS = "trials.log"
 CURVES = "curves.log"
 
+CONTROL = "control"
+OUTPUT = "output.log"
+
 FORMAT = 1
 """The newest layout of a run folder this version reads; it reads all older ones (there is none yet)."""
 
-_OWN = frozenset({INFO, TRIALS, CURVES, JOURNAL, LOCK, HOLDER, STATUS})
+_OWN = frozenset({INFO, TRIALS, CURVES, JOURNAL, LOCK, HOLDER, STATUS, CONTROL, OUTPUT})
 
 
 class _Format(msgspec.Struct):
@@ -100,3 +105,19 @@ def check_vacant(folder: Path) -> None:
         raise StoreError(f"{folder}: holds a run already", "resume it, or name another run folder with --run")
     if foreign := sorted(names - _OWN):
         raise StoreError(f"{folder}: not empty (it holds {foreign[0]!r})", "name another run folder with --run")
+
+
+def missing(folder: Path) -> list[Path]:
+    """`folder` and those above it that are not there, innermost first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def unmake(folder: Path, made: list[Path]) -> None:
+    """Remove the folders `made` for a run that did not come about. Those that hold something else stay."""
+    courtesies = {STATUS, LOCK, OUTPUT}
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= courtesies:
+            for name in courtesies:
+                (folder / name).unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()

@@ -55,16 +55,17 @@ class Run:
         self._tell(self.db.storage.dropped)
 
     @classmethod
-    def create(cls, folder: Path, info: RunInfo) -> Self:
+    def create(cls, folder: Path, info: RunInfo, lock: RunLock | None = None) -> Self:
         """Start a run in a folder that is new or empty. Raises StoreError, then nothing was made of it.
 
-        run.json is written last: a folder without one is no run yet, and may be created again.
+        run.json is written last: a folder without one is no run yet, and may be created again. `lock` is the folder's, if
+        it was taken before (`claim`); the run gives it back.
         """
         with disk("make", folder):
             folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
         check_vacant(folder)
-        lock = RunLock(folder)
+        lock = lock or RunLock(folder)
         try:
             check_vacant(folder)  # again: another process may have been quicker to the lock
             run = cls(folder, info, lock)
@@ -75,11 +76,11 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, lock: RunLock | None = None) -> Self:
         """Go on with a run. Raises StoreError: no run, damaged (with the place), or locked (by whom)."""
         info = read_info(folder)
         check_head(folder)
-        lock = RunLock(folder)
+        lock = lock or RunLock(folder)
         try:
             return cls(folder, info, lock)
         except BaseException:

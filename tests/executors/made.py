@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
+from engine.executors.protocol import EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
 from engine.training.outcome import training_id
@@ -31,15 +31,36 @@ def training(graph: Graph, repeat: int, pack: int = 0) -> Training:
 
 
 class MadeExecutor:
-    """Two epochs a pack; `jobs` are the packs it was asked for."""
+    """Two epochs a pack; `jobs` are the packs it was asked for. It can be `workers`, at most `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 1, most: int = 1) -> None:
         self.jobs: list[PackJob] = []
+        self.workers, self.most = workers, most
+        self.paused = False
 
-    def run(self, jobs: Iterable[PackJob]) -> Iterator[ExecutorEvent]:
+    def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         for job in jobs:
+            assert job is not None
             self.jobs.append(job)
             for epoch in (1, 2):
+                yield from self._stand()
                 yield EpochDone(job.number, len(job.graphs), epoch, 2, 50.0)
+            yield from self._stand()
             made = tuple(training(Graph.parse(text), job.repeat, job.number) for text in job.graphs)
             yield PackDone(job.number, made, tuple(Curve(id=t.id, accuracy=(t.accuracy,) * 2) for t in made))
+
+    def _stand(self) -> Iterator[Heartbeat]:
+        while self.paused:
+            yield Heartbeat(0)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def resize(self, workers: int) -> bool:
+        if workers > self.most:
+            return False
+        self.workers = workers
+        return True

@@ -1,0 +1,91 @@
+"""How a search ends before its time: signals, wishes that its loop does not come to, and the second Ctrl-C.
+
+    SIGINT   ends it (130); a second one ends it at once, whatever it does
+    SIGTERM  what a scheduler sends before it kills: running packs are kept, then it ends (143), within 20 s
+    SIGHUP   the same with 129; nothing where there is no terminal (detached) or it was told to ignore it (nohup)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any, Self
+
+import psutil
+
+from engine.command import INTERRUPTED
+from engine.control.desk import Desk, End
+
+SOFT = {End.KEEP: 13.0, End.NOW: 4.0}
+"""Seconds after which the main thread is interrupted, if its loop has not come to a wish: an epoch may take minutes."""
+HARD = {End.KEEP: 18.0, End.NOW: 11.0}
+"""Seconds after which the process and its workers are ended from outside: the main thread may be in a long native call."""
+
+
+class Signals:
+    """Context manager for the main thread of one search; `watch` is called now and then by another thread."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._answer(signal.SIGINT, self._interrupt)
+        self._answer(signal.SIGTERM, self._terminate)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self._answer(signal.SIGHUP, self._terminate if _has_terminal() else signal.SIG_IGN)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _answer(self, number: int, handler: Any) -> None:
+        self._before[number] = signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.desk.leaving:
+            end_at_once(INTERRUPTED)
+        self.desk.leaving = True
+        raise KeyboardInterrupt
+
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        """The first time the loop is asked, if there is one by now; otherwise, and the second time, it ends here."""
+        if self.desk.leaving:
+            return
+        asked = self.desk.end >= End.KEEP
+        if not asked:
+            self.desk.stop(End.KEEP, signal.Signals(number).name, 128 + number)
+        if asked or not self.desk.training:
+            raise self.desk.stopped()
+
+    def watch(self) -> None:
+        """Interrupt, and at last end, a search that does not come to a wish."""
+        desk = self.desk
+        if desk.wished is None or desk.end not in SOFT:
+            return
+        late = time.monotonic() - desk.wished
+        if late > HARD[desk.end]:
+            end_at_once(desk.code)
+        if late > SOFT[desk.end] and not desk.leaving:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def end_at_once(code: int) -> None:
+    """Kill every process below this one and this one: nothing acknowledged is lost, checkpoints aside."""
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    os._exit(code)
+
+
