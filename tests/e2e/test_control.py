@@ -67,6 +67,8 @@ def whole(here: Path) -> object:
     return records(here / "whole")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_detached_search_outlives_its_terminal_and_is_steered(here: Path) -> None:
     run = here / "run"
     with PtyProgram(command(here, "--detach"), cwd=here) as terminal:
@@ -113,14 +115,13 @@ def records_of_space(here: Path) -> list[str]:
 
 def test_a_search_that_dies_at_once_is_told_by_who_started_it(here: Path) -> None:
     arguments = ["-m", "engine.search", "X", "--random", "3", *FIXED, "3", "--data", "there", "--run", "run", "--detach"]
-    for more in ([], ["--json"]):
-        ended = python(*arguments, *more)
-        if ended.returncode == 0:  # it answered before it found that there are no data
-            until(lambda: "no search runs here" in control.status(here / "run").message)
-            assert "data set CIFAR100 is not in there" in control.status(here / "run").message
-        else:
-            assert ended.returncode == 2
-            assert ended.stderr.startswith("error: ")
+    ended = python(*arguments)
+    if ended.returncode == 0:  # it answered before it found that there are no data
+        until(lambda: "no search runs here" in control.status(here / "run").message)
+        assert "data set CIFAR100 is not in there" in control.status(here / "run").message
+    else:
+        assert ended.returncode == 2
+        assert ended.stderr.startswith("error: ")
     assert python("-m", "engine.search", "X", "--random", "0", "--detach").stderr.startswith("error: --random")
 
 
@@ -136,6 +137,8 @@ def test_it_answers_before_torch_is_loaded_and_stops_at_once(here: Path) -> None
     assert not psutil.pid_exists(told["pid"]) or psutil.Process(told["pid"]).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("sent", "code", "workers"), [(signal.SIGTERM, 143, "2"), (signal.SIGHUP, 129, "1")])
 def test_a_signal_ends_it_with_its_code_and_the_same_command_goes_on(
     here: Path, sent: signal.Signals, code: int, workers: str
@@ -157,6 +160,8 @@ def test_a_signal_ends_it_with_its_code_and_the_same_command_goes_on(
     assert records(run) == whole(here)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_stop_leaves_no_process_and_a_second_ctrl_c_does_not_wait(here: Path) -> None:
     run = here / "run"
     with PtyProgram(command(here, "--workers", "2"), cwd=here) as program:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
@@ -53,6 +53,7 @@ def test_shards_become_the_whole(tmp_path: Path, shards: list[Path]) -> None:
         assert [(p.name, p.shard, p.host) for p in reader.info.parts] == [("a", "1/2", "node1"), ("b", "2/2", "node2")]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 2), min_size=1), min_size=1, max_size=12))
 def test_overlaps_that_agree_are_kept_once(tmp_path_factory: pytest.TempPathFactory, who: list[set[int]]) -> None:
     root = tmp_path_factory.mktemp("merge")
