@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 
 class PackLoss(NamedTuple):
@@ -31,7 +30,8 @@ class PackLoss(NamedTuple):
 
 def soft_labels(labels: Tensor, classes: int, smoothing: float, dtype: torch.dtype) -> Tensor:
     """`[batch, class]`: one-hot labels, `smoothing` of the mass spread evenly over all classes."""
-    hot = one_hot(labels, classes).to(dtype)
+    # Not `one_hot`: it looks at the values on some devices, and waits for them.
+    hot = (labels.unsqueeze(-1) == torch.arange(classes, device=labels.device)).to(dtype)
     return hot if smoothing == 0 else hot * (1 - smoothing) + smoothing / classes
 
 
