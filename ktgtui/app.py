@@ -169,7 +169,10 @@ class Workbench(App[None]):
         if over.code == 0:
             self.notify(over.order.run, title="search finished", markup=False)
             return
-        self.trouble = f"{over.order.run} failed: see {over.order.run}.log"
+        if over.was_stopped:
+            self.notify(over.order.run, title="search stopped", markup=False)
+            return
+        self.trouble = f"{over.order.run} failed: {over.last}"
         self.notify(over.last or f"exit code {over.code}", title=self.trouble, severity="error", markup=False)
         self.snapshot = self.snapshot
 

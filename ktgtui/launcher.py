@@ -5,14 +5,12 @@ What the workbench starts is exactly a command a person could type, and it is sh
 
 from __future__ import annotations
 
-import os
 import shlex
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import SpaceError, StoreError
+from engine.control.detach import Detached, launch
+from engine.errors import SpaceError
 from ktgtui.snapshot import RunDetail
 
 
@@ -31,18 +29,18 @@ class Order:
     run: str = "runs/new"
     """Run folder, as the search's folder sees it."""
 
-    def arguments(self) -> list[str]:
-        """What follows `python`."""
+    def words(self) -> list[str]:
+        """What follows `python -m engine.search`."""
         how = ["--exhaustive"] if self.graphs is None else ["--random", str(self.graphs)]
         more = ["--repeats", str(self.repeats)]
         more += ["--seed", str(self.seed)] if self.seed else []
         for change in self.changes:
             more += ["--set", f"protocol.{change}"]
-        return ["-m", "engine.search", self.space, *how, *more, "--run", self.run]
+        return [self.space, *how, *more, "--run", self.run]
 
     def command(self) -> str:
         """The command line a person would type in the folder."""
-        return shlex.join(["python", *self.arguments()])
+        return shlex.join(["python", "-m", "engine.search", *self.words()])
 
 
 def read_order(space: str, slug: str, fields: dict[str, str]) -> Order:
@@ -77,7 +75,12 @@ class Ended:
     order: Order
     code: int
     last: str
-    """The last line of its log."""
+    """The last line it printed."""
+
+    @property
+    def was_stopped(self) -> bool:
+        """By a person or the system, before its time; everything recorded is kept."""
+        return self.code in {129, 130, 143}
 
 
 class Launcher:
@@ -85,39 +88,19 @@ class Launcher:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._running: list[tuple[Order, subprocess.Popen[bytes], Path]] = []
+        self._running: list[tuple[Order, Detached]] = []
 
     def start(self, order: Order) -> Path:
-        """Start a search in a session of its own; returns its log. Raises StoreError if that cannot be done."""
-        run = self._folder / order.run
-        log = run.with_name(f"{run.name}.log")
-        try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as out:
-                process = subprocess.Popen(
-                    [sys.executable, *order.arguments()], cwd=self._folder, stdin=subprocess.DEVNULL, stdout=out,
-                    stderr=out, start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                )
-        except OSError as error:
-            raise StoreError(f"{log}: a search cannot be started: {error.strerror or error}") from None
-        self._running.append((order, process, log))
-        return log
+        """Start a search that outlives the workbench; returns where it prints. Raises StoreError if that cannot be done."""
+        search = launch(order.words(), self._folder / order.run, self._folder)
+        self._running.append((order, search))
+        return search.output
 
     def ended(self) -> list[Ended]:
         """Searches started here that ended since the last call; asking reaps them."""
-        over = [(order, process, log) for order, process, log in self._running if process.poll() is not None]
+        over = [(order, search) for order, search in self._running if search.process.poll() is not None]
         self._running = [entry for entry in self._running if entry not in over]
-        return [Ended(order, process.returncode, _last_line(log)) for order, process, log in over]
-
-
-def _last_line(log: Path) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4000))
-            lines = file.read().decode("utf-8", "replace").replace("\r", "\n").split("\n")
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return [Ended(order, search.process.returncode, search.farewell()) for order, search in over]
 
 
 def relative(reference: str, folder: Path) -> str:

@@ -49,6 +49,13 @@ class Detached:
             return ""
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
+    def farewell(self) -> str:
+        """The last line of a search that is over. If nothing came of it, the folders made for it are removed."""
+        line = self.last_line()
+        if not (self.run / INFO).exists():
+            unmake(self.run, self.made)
+        return line
+
 
 def launch(arguments: Sequence[str], run: Path, cwd: Path | None = None) -> Detached:
     """Start `python -m engine.search ARGUMENTS`, whose run folder is `run`, and return at once.
@@ -72,16 +79,10 @@ def answers(search: Detached) -> Answer:
     end = time.monotonic() + STARTING
     while time.monotonic() < end:
         if search.process.poll() is not None:
-            raise StoreError(_ended(search))
+            line = search.farewell().removeprefix("error: ")
+            raise StoreError(line or f"{search.run}: the search ended at once, with code {search.process.returncode}")
         holder = read_holder(search.run)
         if holder and holder.pid == search.process.pid and (answer := status(search.run)).done:
             return answer
         time.sleep(LOOK)
     raise StoreError(f"{search.run}: process {search.process.pid} does not answer", f"see {search.output}")
-
-
-def _ended(search: Detached) -> str:
-    line = search.last_line().removeprefix("error: ")
-    if not (search.run / INFO).exists():
-        unmake(search.run, search.made)
-    return line or f"{search.run}: the search ended at once, with code {search.process.returncode}"

@@ -52,9 +52,10 @@ def test_references_are_told_from_the_folder(tmp_path: Path) -> None:
 def test_a_search_that_ends_is_told_with_its_last_line(tmp_path: Path) -> None:
     launcher = Launcher(tmp_path)
     log = launcher.start(Order("no-such-space", 1, run="runs/gone"))
-    launcher._running[0][1].wait()
+    launcher._running[0][1].process.wait()
     ended = launcher.ended()
     assert ended[0].code == 2
     assert ended[0].last.startswith("error: ")
-    assert log == tmp_path / "runs" / "gone.log"
+    assert log == tmp_path / "runs" / "gone" / "output.log"
+    assert not (tmp_path / "runs").exists(), "nothing came of it"
     assert launcher.ended() == []
