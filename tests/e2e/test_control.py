@@ -23,7 +23,7 @@ from tests.e2e.pty_program import PtyProgram
 from tests.e2e.test_search import FIXED, KEPT, LONG, records, small
 
 KEPT_BY = f"everything recorded is kept{KEPT.partition('everything recorded is kept')[2]}"
-PATIENCE = 60.0
+PATIENCE = 200.0
 
 
 def command(here: Path, *more: str) -> list[str]:
