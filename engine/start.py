@@ -16,9 +16,10 @@ import torch
 from engine import provenance
 from engine.control.desk import Desk
 from engine.errors import StoreError
+from engine.executors.crew import Task
 from engine.executors.local import LocalExecutor
 from engine.executors.protocol import Executor
-from engine.executors.workers import Task, WorkerExecutor
+from engine.executors.workers import local_workers
 from engine.loop import Search
 from engine.references import demand, references
 from engine.resume import check
@@ -89,7 +90,7 @@ def _executor(
     teachers = options.teachers or folder.parent / ".teachers"
     if workers == 1:
         return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
-    return WorkerExecutor(Task(space.protocol, options.data, shape, mode, options.seed, teachers), workers, gpus)
+    return local_workers(Task(space.protocol, options.data, shape, mode, options.seed, teachers), workers, gpus)
 
 
 def _info(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> RunInfo:

@@ -10,38 +10,21 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
+from typing import Any
 
 from engine.errors import EngineError
+from engine.executors.crew import Crew, Link, Pipe, ProcessCrew, Task
 from engine.executors.protocol import EpochDone, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
-from engine.space.protocol import Protocol
 from engine.store.trials import Curve, State, Training
-from engine.training.mode import Mode
 from engine.training.outcome import training_id
-from engine.training.pack import PackShape
 
 RETRIES = 2
 """Times a pack is tried again after its worker died, before it is split."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a worker needs to know once; every field can be pickled."""
-
-    protocol: Protocol
-    data: Path
-    shape: PackShape
-    mode: Mode
-    seed: int
-    teachers: Path
 
 
 @dataclass(slots=True)
@@ -56,9 +39,7 @@ class Piece:
 class Worker:
     place: int
     """From 0; a free one is taken again. It decides the GPU."""
-    name: str
-    process: BaseProcess
-    pipe: Connection
+    link: Link
     piece: Piece | None = None
     stands: bool = False
     """True once it has said that it follows a pause."""
@@ -75,13 +56,17 @@ BEAT = 1.0
 """Seconds without an event after which a heartbeat is told."""
 
 
-class WorkerExecutor:
-    """Hands packs to `count` worker processes and gathers what they send."""
+def local_workers(task: Task, count: int, gpus: int = 0) -> WorkerExecutor:
+    """`count` processes of this machine, worker i on the GPU i modulo `gpus` if there are any."""
+    return WorkerExecutor(ProcessCrew(work, task, gpus), count, task.seed)
 
-    def __init__(self, task: Task, count: int, gpus: int = 0) -> None:
-        """`gpus` > 0 gives worker i the GPU i modulo `gpus`, set before it loads torch."""
-        self.task, self.count, self.gpus = task, count, gpus
-        self._context = get_context("spawn")  # fork would inherit the run's lock and torch's threads
+
+class WorkerExecutor:
+    """Hands packs to `count` workers of a crew and gathers what they send."""
+
+    def __init__(self, crew: Crew[Any], count: int, seed: int) -> None:
+        """`seed` is the search's, for the records of graphs whose workers died."""
+        self.crew, self.count, self.seed = crew, count, seed
         self._workers: list[Worker] = []
         self._paused = False
         self._parts: dict[int, dict[str, tuple[Training, Curve | None]]] = {}
@@ -95,15 +80,16 @@ class WorkerExecutor:
             self._fill(source, again)
             while self._paused or any(w.piece for w in self._workers):
                 busy = [w for w in self._workers if w.piece]
-                heard = wait([w.pipe for w in busy], timeout=BEAT)
+                heard = self.crew.wait([w.link for w in busy], BEAT)
                 for worker in busy:
-                    if worker.pipe in heard:
+                    if worker.link in heard:
                         yield from self._hear(worker, again)
                 if not heard:
                     yield self._beat()
                 self._fill(source, again)
         finally:
             self._dismiss(self._workers)
+            self.crew.close()
 
     def pause(self) -> None:
         self._paused = True
@@ -120,7 +106,7 @@ class WorkerExecutor:
     def _tell(self, command: Command) -> None:
         for worker in self._workers:
             with suppress(BrokenPipeError):  # its death is noticed where it is heard
-                worker.pipe.send(command)
+                worker.link.send(command)
 
     def _beat(self) -> Heartbeat:
         return Heartbeat(sum(1 for w in self._workers if w.piece and not w.stands))
@@ -132,7 +118,7 @@ class WorkerExecutor:
         self._dismiss([w for w in self._workers if w.piece is None][: max(0, len(self._workers) - self.count)])
         for place, worker in enumerate(self._workers):
             if worker.piece is None and (piece := self._next(source, again)):
-                if not worker.process.is_alive():
+                if not worker.link.is_alive:
                     self._dismiss([worker])
                     worker = self._start(worker.place)
                     self._workers.insert(place, worker)
@@ -142,22 +128,13 @@ class WorkerExecutor:
             self._workers.append(self._start(next(n for n in count() if n not in taken)))
             self._give(self._workers[-1], piece)
 
-    def _dismiss(self, workers: Sequence[Worker]) -> None:
-        """End these workers, also one that somebody has stopped (SIGSTOP) and that would never see a polite signal."""
-        for worker in workers:
-            worker.process.kill()
-        for worker in list(workers):
-            worker.process.join()
-            worker.pipe.close()
-            self._workers.remove(worker)
+    def _dismiss(self, workers: Iterable[Worker]) -> None:
+        gone = list(workers)
+        self.crew.dismiss([worker.link for worker in gone])
+        self._workers = [worker for worker in self._workers if worker not in gone]
 
-    def _start(self, number: int) -> Worker:
-        ours, theirs = self._context.Pipe()
-        gpu = str(number % self.gpus) if self.gpus else None
-        process = self._context.Process(target=_work, args=(theirs, self.task, f"worker {number}", gpu), daemon=True)
-        process.start()
-        theirs.close()
-        return Worker(number, f"worker {number}", process, ours)
+    def _start(self, place: int) -> Worker:
+        return Worker(place, self.crew.hire(place))
 
     def _next(self, source: Iterator[PackJob | None], again: deque[Piece]) -> Piece | None:
         if again:
@@ -171,15 +148,14 @@ class WorkerExecutor:
     def _give(self, worker: Worker, piece: Piece) -> None:
         worker.piece = piece
         with suppress(BrokenPipeError):  # it died meanwhile: the pipe's end says so when it is read
-            worker.pipe.send(piece.job)
+            worker.link.send(piece.job)
 
     def _hear(self, worker: Worker, again: deque[Piece]) -> Iterator[ExecutorEvent]:
         """One message of a worker, or its death."""
         assert worker.piece is not None
         try:
-            said = worker.pipe.recv()
-        except (EOFError, ConnectionResetError):
-            worker.process.join(5)
+            said = worker.link.hear()
+        except EOFError:
             piece, worker.piece = worker.piece, None
             yield from self._lost(piece, worker, again)
             return
@@ -190,7 +166,7 @@ class WorkerExecutor:
             yield self._beat()
             return
         if isinstance(said, EpochDone):
-            yield replace(said, worker=worker.name)
+            yield replace(said, worker=worker.link.name)
             return
         worker.piece = None
         yield from self._gather(said)
@@ -217,16 +193,14 @@ class WorkerExecutor:
 
     def _failed(self, job: PackJob, worker: Worker) -> Training:
         graph = Graph.parse(job.graphs[0])
-        code = worker.process.exitcode
-        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
         return Training(
-            id=training_id(graph.key, job.repeat), graph=str(graph), repeat=job.repeat, seed=self.task.seed,
-            state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number, worker=worker.name,
-            reason=f"its worker died each time it was trained ({how})",
+            id=training_id(graph.key, job.repeat), graph=str(graph), repeat=job.repeat, seed=self.seed,
+            state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number, worker=worker.link.name,
+            reason=f"its worker died each time it was trained ({worker.link.ended()})",
         )  # fmt: skip
 
 
-def _work(pipe: Connection, task: Task, name: str, gpu: str | None) -> None:
+def work(pipe: Pipe, task: Task, name: str, gpu: str | None) -> None:
     """A worker's life: jobs in, events out, until the pipe ends (also when the parent was killed)."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the terminal and schedulers send them to all: the parent answers
@@ -240,22 +214,25 @@ def _work(pipe: Connection, task: Task, name: str, gpu: str | None) -> None:
         try:
             part = training_part(task.protocol.data, task.data)
             executor = LocalExecutor(task.protocol, part, task.shape, task.mode, task.seed, TeacherCache(task.teachers))
-            for event in executor.run(_jobs(pipe, executor)):
+            waiting: deque[PackJob] = deque()
+            for event in executor.run(_jobs(pipe, executor, waiting)):
                 pipe.send(event)
                 while pipe.poll():
-                    _obey(pipe.recv(), executor)
+                    _take(pipe.recv(), executor, waiting)
         except EngineError as error:
             pipe.send(error)
 
 
-def _jobs(pipe: Connection, executor: Executor) -> Iterator[PackJob]:
+def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[PackJob]:
     while True:
-        said = pipe.recv()
-        if isinstance(said, PackJob):
-            yield said
-        else:
-            _obey(said, executor)
+        while not waiting:
+            _take(pipe.recv(), executor, waiting)
+        yield waiting.popleft()
 
 
-def _obey(command: Command, executor: Executor) -> None:
-    getattr(executor, command.method)()
+def _take(said: PackJob | Command, executor: Executor, waiting: deque[PackJob]) -> None:
+    """Obey a command at once; a job waits its turn (it may come before the last event's `poll`)."""
+    if isinstance(said, Command):
+        getattr(executor, said.method)()
+    else:
+        waiting.append(said)

@@ -10,9 +10,10 @@ import msgspec
 import psutil
 import pytest
 
+from engine.executors.crew import Task
 from engine.executors.local import LocalExecutor
 from engine.executors.protocol import EpochDone, Heartbeat, PackDone, PackJob
-from engine.executors.workers import Task, WorkerExecutor
+from engine.executors.workers import local_workers
 from engine.space.design import load
 from engine.space.protocol import resolve
 from engine.store.trials import State
@@ -52,7 +53,7 @@ def test_workers_give_the_records_of_one_process_also_when_one_is_killed(tmp_pat
     assert len(expected[0]) == 8
 
     events, killed = [], False
-    for event in WorkerExecutor(task, 2).run(jobs):
+    for event in local_workers(task, 2).run(jobs):
         events.append(event)
         if isinstance(event, EpochDone) and not killed:
             victim = next(p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline()))
@@ -82,7 +83,7 @@ def test_a_graph_that_kills_its_workers_is_found_and_recorded_as_failed(tmp_path
     texts = [good.format(gate) for gate in ("through", "linear", "correct")]
     texts.append("1:mlp4 2:deadly | y>1 through, 2>1 through, y>2 through")
     task, jobs = prepared(tmp_path, texts)
-    records, _ = plain(WorkerExecutor(task, 2).run(jobs))
+    records, _ = plain(local_workers(task, 2).run(jobs))
     by_state = {s: [t.graph for t in records.values() if t.state is s] for s in (State.DONE, State.FAILED)}
     assert len(by_state[State.DONE]) == 3
     assert ["deadly" in g for g in by_state[State.FAILED]] == [True]
@@ -112,7 +113,7 @@ def test_a_job_may_wait_for_the_result_of_another(tmp_path):
             yield None
         yield from jobs[1:]
 
-    for event in WorkerExecutor(task, 2).run(source()):
+    for event in local_workers(task, 2).run(source()):
         if isinstance(event, PackDone):
             done.append(event.pack)
     assert done[0] == 0
@@ -128,7 +129,7 @@ def test_paused_and_resized_the_records_are_the_same(tmp_path, workers):
     task, jobs = prepared(tmp_path)
     alone = LocalExecutor(task.protocol, training_part("digits", tmp_path), task.shape, task.mode, task.seed, None)
     expected = plain(alone.run(jobs))
-    executor = WorkerExecutor(task, workers) if workers else alone
+    executor = local_workers(task, workers) if workers else alone
     events, beats = [], 0
     for event in executor.run(jobs):
         events.append(event)
@@ -150,7 +151,7 @@ def test_paused_and_resized_the_records_are_the_same(tmp_path, workers):
 @pytest.mark.slow
 def test_a_worker_stopped_by_a_signal_ends_with_its_executor(tmp_path):
     task, jobs = prepared(tmp_path)
-    events = WorkerExecutor(task, 1).run(jobs)
+    events = local_workers(task, 1).run(jobs)
     assert any(isinstance(e, EpochDone) for e in events)
     [worker] = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
     worker.suspend()
