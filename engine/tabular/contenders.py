@@ -24,7 +24,7 @@ MAKERS: dict[str, Maker] = {
 }
 """Strategies run by their own code, one object a search. `random` has a quicker way of its own."""
 
-NAMES = ("random", *MAKERS)
+NAMES = ("random", *MAKERS, "refine")
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -44,6 +44,11 @@ def searches(name: str, table: Table, graphs: int, seeds: Sequence[int]) -> Iter
         sampler = Sampler(table.space.ground)
         for seed in seeds:
             yield random_search(table, sampler, graphs, seed)
+        return
+    if name == "refine":
+        from engine.tabular.person import refined  # scipy's special functions, which the others do not need
+
+        yield from (refined(table, graphs, seed) for seed in seeds)
         return
     for seed in seeds:
         yield replay(table, MAKERS[name](table.space, graphs, seed), seed % table.repeats)

@@ -52,7 +52,7 @@ def replay(table: Table, strategy: Strategy, repeat: int) -> Path:
     else:
         while draws := strategy.ask(strategy.at_once or strategy.total):
             for draw in draws:
-                strategy.tell(_whole(table, draw, path, paid))
+                strategy.tell(whole(table, draw, path, paid))
     path.trained = len(paid)
     return path
 
@@ -63,7 +63,7 @@ def _train(table: Table, form: int, until: int, path: Path, paid: dict[int, int]
     paid[form] = max(until, paid.get(form, 0))
 
 
-def _whole(table: Table, draw: Draw, path: Path, paid: dict[int, int]) -> Trial:
+def whole(table: Table, draw: Draw, path: Path, paid: dict[int, int]) -> Trial:
     """The trial of a graph that trains to the end."""
     form = int(table.form[table.place(draw.graph)])
     path.drawn += 1

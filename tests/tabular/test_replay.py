@@ -14,8 +14,9 @@ from engine.strategies.fixed import random
 from engine.tabular.contenders import chosen, searches
 from engine.tabular.paths import Path as Found
 from engine.tabular.paths import marks, regrets
+from engine.tabular.person import refined
 from engine.tabular.replay import random_search, replay
-from engine.tabular.table import Table, save
+from engine.tabular.table import Table
 from tests.tabular.made import EPOCHS, small, table
 
 
@@ -123,7 +124,16 @@ def test_unknown_strategies_are_named() -> None:
         chosen("randon")
 
 
-@pytest.fixture
-def file(held: Table, tmp_path: Path) -> Path:
-    save(held, tmp_path / "t.table")
-    return tmp_path / "t.table"
+def test_the_automatic_person_refines_and_then_trains_all_that_is_left(held: Table) -> None:
+    for seed in range(3):
+        found = refined(held, 60, seed)
+        assert found == refined(held, 60, seed)
+        assert found.spent == found.trained * EPOCHS
+        first = replay(held, random(held.space, 60, seed + 1_000_003), seed % held.repeats)
+        assert found.drawn >= 60
+        assert found.best <= first.best
+
+
+def test_a_small_space_is_trained_whole_at_once(held: Table) -> None:
+    found = refined(held, 72, 0)
+    assert (found.drawn, found.best) == (72, held.errors[:, 0].min())
