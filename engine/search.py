@@ -5,6 +5,9 @@ examples:
   python -m engine.search spaces/A.json --random 2500 --data data --seed 1
   python -m engine.search digits/A --random 600 --set protocol.epochs=20 --run runs/quick
   python -m engine.search spaces/A.json --random 2500 --data data --detach
+  python -m engine.search digits/B --random 600 --from runs/digits-A-random600
+  python -m engine.search digits/A --asha 300
+  python -m engine.search digits/A --baselines --repeats 5
 
 The same command goes on with an unfinished run folder; `python -m engine.control` steers one that runs. Exit codes: 0 done,
 1 some trials failed, 2 bad input, or a disk that refuses, 130 stopped by a person (Ctrl-C, or control), 143 by SIGTERM,
@@ -30,8 +33,7 @@ if TYPE_CHECKING:
     from engine.report.result import Result
     from engine.space.design import Space
     from engine.store.lock import RunLock
-    from engine.strategies.fixed import Fixed
-    from engine.strategies.shard import Shard
+    from engine.strategies.protocol import Strategy
 
 # What takes long to load is imported where it is used, inside `run`: Ctrl-C then ends a search in one line from its first
 # tenth of a second on, and --help does not wait.
@@ -39,15 +41,12 @@ if TYPE_CHECKING:
 
 def arguments() -> Parser:
     """The command line."""
+    from engine.strategies import chosen
+
     p = Parser("engine.search", __doc__ or "")
     p.add_argument("space", help="a space file, or the name of a shipped space such as digits/X")
-    how = p.add_mutually_exclusive_group(required=True)
-    how.add_argument("--exhaustive", action="store_true", help="every graph of the space")
-    how.add_argument("--random", type=int, metavar="N", help="N graphs, uniform up to relabelling, without replacement")
-    how.add_argument("--graphs", type=Path, metavar="FILE", help="the graphs of a text file, one a line")
-    p.add_argument("--shard", metavar="I/N", help="only part I of N, as a search of its own; engine.store merge joins them")
-    p.add_argument("--repeats", type=int, metavar="R", help="whole passes (default: the protocol's)")
-    p.add_argument("--seed", type=int, default=0, help="search seed: draws, batches and weights derive from it (0)")
+    chosen.add_flags(p)
+    p.add_argument("--seed", type=int, help="search seed: draws, batches and weights derive from it (0, or that of --from)")
     p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
     p.add_argument("--limit", type=int, metavar="N", help="record N trials, then leave the rest for another start")
     p.add_argument("--set", action="append", default=[], metavar="protocol.FIELD=VALUE",
@@ -83,8 +82,12 @@ def _search(args: argparse.Namespace) -> int:
     space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
     space = with_teachers(space, args.teachers)
     _check_numbers(args)
-    strategy = _strategy(args, space)
-    folder = args.run or Path("runs") / f"{space.slug}-{_name(strategy)}"
+    if args.baselines:
+        return _baselines(args, space)
+    from engine.strategies.chosen import chosen, run_name
+
+    strategy, args.seed = chosen(args, space)
+    folder = args.run or Path("runs") / f"{space.slug}-{run_name(strategy)}"
     if (shown := _finished(args, space, strategy, folder)) is not None:
         print(f"{folder} is finished: nothing is left to do", file=sys.stderr)
         return _end(args, shown)
@@ -117,7 +120,7 @@ def _is_option(word: str, option: str) -> bool:
     return len(word) > len("--d") and option.startswith(word)
 
 
-def _steered(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float) -> Result:
+def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path, started: float) -> Result:
     """Train, answering control and signals from now on: before torch is loaded."""
     from engine.control.desk import Desk
     from engine.signals import Signals
@@ -151,32 +154,36 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
     return fields
 
 
-def _strategy(args: argparse.Namespace, space: Space) -> Fixed | Shard:
-    from engine.strategies.shard import Shard, read
+def _baselines(args: argparse.Namespace, space: Space) -> int:
+    """Search the baselines, and those of the other way to join losses in a folder beside, and show them together."""
+    from engine.report.baselines import rows, text
+    from engine.strategies.baselines import REPEATS, baselines, other_join
+    from engine.strategies.chosen import check_flags
+    from engine.training.data import training_part
+    from engine.training.models.measures import count_parameters
 
-    shard = read(args.shard) if args.shard is not None else None
-    whole = _whole(args, space)
-    return Shard(whole, *shard) if shard else whole
+    check_flags(args)
+    if args.detach:
+        raise SpaceError("--detach: not of --baselines, which are two searches", "leave it away")
+    args.seed = args.seed or 0
+    images = training_part(space.protocol.data, args.data, args.download)
+    repeats = args.repeats or REPEATS
+    parts = [(space, baselines(space, lambda model: count_parameters(model, images.shape, images.classes), repeats))]
+    parts += [other] if (other := other_join(space, repeats)) else []
+    folder = args.run or Path("runs") / f"{space.slug}-baselines"
+    folders = [folder, folder.with_name(f"{folder.name}-{parts[-1][0].protocol.join}")][: len(parts)]
+    shown = []
+    for (searched, strategy), place in zip(parts, folders, strict=True):
+        found = _finished(args, searched, strategy, place)
+        if found is None:
+            found = _steered(args, searched, strategy, place, time.monotonic())
+        shown.append(found)
+    made = rows(folders)
+    print(json.dumps(made.plain()) if args.json else text(made))
+    return 1 if any(result.outcomes["failed"] for result in shown) else 0
 
 
-def _whole(args: argparse.Namespace, space: Space) -> Fixed:
-    from engine.strategies.fixed import exhaustive, listed, random
-
-    repeats = args.repeats or space.protocol.repeats
-    if args.exhaustive:
-        return exhaustive(space, repeats)
-    if args.graphs is not None:
-        return listed(args.graphs, space, args.repeats or 1)
-    return random(space, args.random, args.seed, args.repeats or 1)
-
-
-def _name(strategy: Fixed | Shard) -> str:
-    settings = strategy.settings()
-    part = f"-shard{settings['shard']['part']}of{settings['shard']['of']}" if "shard" in settings else ""
-    return f"{settings['name']}{settings.get('n', '')}{part}"
-
-
-def _finished(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path) -> Result | None:
+def _finished(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path) -> Result | None:
     """The result of a run folder in which nothing is left to do. Raises StoreError if it holds another search."""
     from engine.resume import check
     from engine.store.folder import INFO
@@ -195,7 +202,7 @@ def _finished(args: argparse.Namespace, space: Space, strategy: Fixed | Shard, f
 
 
 def _train(
-    args: argparse.Namespace, space: Space, strategy: Fixed | Shard, folder: Path, started: float, lock: RunLock, desk: Desk
+    args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path, started: float, lock: RunLock, desk: Desk
 ) -> Result:
     """Run the search to its end, showing how far it is on stderr."""
     # Only now is torch loaded: bad input is answered in a fraction of a second. OpenMP's threads spin at barriers; with

@@ -41,15 +41,14 @@ class Halving:
     ties: Literal["rank", "optuna"] = "rank"
 
     def __post_init__(self) -> None:
-        for name, least in (("factor", 2), ("least", 1), ("early", 0)):
-            if getattr(self, name) < least:
-                raise SpaceError(f"successive halving: {name} must be at least {least}, got {getattr(self, name)}")
+        for flag, value, least in (("eta", self.factor, 2), ("r", self.least, 1), ("s", self.early, 0)):
+            if value < least:
+                raise SpaceError(f"--{flag}: must be at least {least}, got {value}")
         for name, known in (("rule", RULES), ("ties", TIES)):
             if getattr(self, name) not in known:
-                raise SpaceError(f"successive halving: {name} must be {' or '.join(known)}, got {getattr(self, name)!r}")
+                raise SpaceError(f"--{name}: must be {' or '.join(known)}, got {getattr(self, name)!r}")
         if self.rule == "promote" and self.ties == "optuna":
-            raise SpaceError("successive halving: Optuna's ties are of the rule stop, got rule promote",
-                             "leave the ties as they are")
+            raise SpaceError("--ties optuna: goes with --rule stop, got --rule promote", "leave --ties away")
 
     def marks(self, last: int) -> tuple[int, ...]:
         """Epochs of the rungs: r * eta^s, and each `factor` times the one before, below `last`, where all end anyway."""

@@ -135,12 +135,12 @@ def test_rungs_are_below_the_last_epoch(halving: Halving, last: int, marks: tupl
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"factor": 1}, "factor must be at least 2, got 1"),
-        ({"least": 0}, "least must be at least 1, got 0"),
-        ({"early": -1}, "early must be at least 0, got -1"),
-        ({"rule": "halve"}, "rule must be stop or promote, got 'halve'"),
-        ({"ties": "none"}, "ties must be rank or optuna, got 'none'"),
-        ({"rule": "promote", "ties": "optuna"}, "Optuna's ties are of the rule stop"),
+        ({"factor": 1}, "--eta: must be at least 2, got 1"),
+        ({"least": 0}, "--r: must be at least 1, got 0"),
+        ({"early": -1}, "--s: must be at least 0, got -1"),
+        ({"rule": "halve"}, "--rule: must be stop or promote, got 'halve'"),
+        ({"ties": "none"}, "--ties: must be rank or optuna, got 'none'"),
+        ({"rule": "promote", "ties": "optuna"}, "--ties optuna: goes with --rule stop"),
     ],
 )
 def test_settings_that_make_no_rule_are_refused(fields: dict, said: str) -> None:
