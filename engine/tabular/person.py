@@ -16,6 +16,7 @@ from engine.tabular.paths import Path
 from engine.tabular.replay import whole
 from engine.tabular.table import Table
 
+
 def refined(table: Table, graphs: int, seed: int) -> Path:
     """`engine.refine --auto` with `graphs` draws a space, trained whole at as many graphs or fewer; inherits as it does.
 
