@@ -147,6 +147,8 @@ class Workbench(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError):  # not the main thread: somebody else's event loop
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
+        # After Ctrl-Z and fg, Textual 8.2.8 paints nothing unless the size changed meanwhile.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self._follower.start)
         self.thinker.start()
         self.set_interval(self.settings.look_every, self._tick)

@@ -6,16 +6,22 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
+from textual.events import Resize
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
 from ktgtui.snapshot import Snapshot
 from ktgtui.widgets.bars import KeyBar, TitleBar
+from ktgtui.widgets.note import Note
 from ktgtui.widgets.table import Table
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench
+
+
+LEAST = (60, 20)
+"""Columns and lines below which a page would show nothing that helps."""
 
 
 class Page(Screen[None]):
@@ -32,6 +38,13 @@ class Page(Screen[None]):
         yield TitleBar(self.TITLE or "", tuple(self.workbench.MODES))
         yield from self.body()
         yield KeyBar()
+        small = Note(id="too-small")
+        small.show([[(f"ktgtui needs {LEAST[0]}x{LEAST[1]} characters; make the window larger, or its letters smaller. ", ""),
+                     ("Searches go on meanwhile. q leaves.", "dim")]])
+        yield small
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-small")
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError

@@ -25,13 +25,21 @@ class TitleBar(Lines):
         self.redraw()
 
     def line(self, y: int) -> Strip:
-        runs = [(" ktgtui ", "accent")]
-        for number, page in enumerate(self._pages, 1):
-            runs.append((f" {number} {page} ", "cursor" if page == self._page else "dim"))
+        runs = self._tabs(short=False)
+        if sum(len(text) for text, _ in runs) + len(self._notice) + 2 > self.size.width:
+            runs = self._tabs(short=True)
         room = max(1, self.size.width - sum(len(text) for text, _ in runs) - 2)
         notice = self._notice[:room]
         place = tail(self._place, room - len(notice) - 2)
         return self.strip([*runs, (f" {place}", "dim"), (notice.rjust(room - len(place)), "warn")])
+
+    def _tabs(self, short: bool) -> list[tuple[str, str]]:
+        """All pages by number; `short`: only this one by name."""
+        runs = [(" ktgtui ", "accent")]
+        for number, page in enumerate(self._pages, 1):
+            here = page == self._page
+            runs.append((f" {number} " if short and not here else f" {number} {page} ", "cursor" if here else "dim"))
+        return runs
 
 
 def tail(path: str, width: int) -> str:

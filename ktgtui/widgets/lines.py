@@ -65,7 +65,10 @@ class Lines(Widget):
 
     def _full(self, y: int) -> Strip:
         """Line `y` filled to the widget's width in its own colours: Textual paints no background under it."""
-        return self.line(y).adjust_cell_length(self.size.width, self.ink("")).simplify()
+        strip = self.line(y)
+        if self.plain:
+            strip = Strip([Segment(ascii_only(text), style) for text, style, _ in strip])
+        return strip.adjust_cell_length(self.size.width, self.ink("")).simplify()
 
     def render_line(self, y: int) -> Strip:
         strip = self._fresh.pop(y, None)
@@ -97,6 +100,14 @@ class Lines(Widget):
                 self._fresh[y] = new
         if regions:
             super().refresh(*regions)
+
+
+def ascii_only(text: str) -> str:
+    """Whatever a drawing or a name brings along: a terminal without UTF-8 would show each of its bytes."""
+    return text if text.isascii() else text.translate(_ASCII).encode("ascii", "replace").decode()
+
+
+_ASCII = str.maketrans("←→↑↓−·…±×│", "<>^v-..~x|")
 
 
 def differing(old: Strip | None, new: Strip) -> tuple[int, int] | None:

@@ -212,7 +212,8 @@ class Table(Lines, Generic[R], can_focus=True):
         for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
             if width:
                 text, role = (cell, "") if isinstance(cell, str) else cell
-                segments.append(Segment(fit(text, width, column.right) + " ", self.ink("" if over == "cursor" else role, over)))
+                ink = self.ink("" if over == "cursor" else role, over)
+                segments.append(Segment(fit(text, width, column.right, self.plain) + " ", ink))
         strip = Strip(segments)
         return strip.extend_cell_length(self.size.width, self.ink("", over)) if at_cursor else strip
 
@@ -223,7 +224,7 @@ class Table(Lines, Generic[R], can_focus=True):
         return ">" if self.plain else "▌"
 
     def _joined(self, texts: Sequence[str], widths: Sequence[int]) -> str:
-        shown = (fit(t, w, c.right) for t, w, c in zip(texts, widths, self._columns, strict=True) if w)
+        shown = (fit(t, w, c.right, self.plain) for t, w, c in zip(texts, widths, self._columns, strict=True) if w)
         return " " + " ".join(shown)
 
     def _widths(self) -> list[int]:
@@ -237,9 +238,9 @@ class Table(Lines, Generic[R], can_focus=True):
         return shown
 
 
-def fit(text: str, width: int, right: bool = False) -> str:
-    """`text` in exactly `width` cells; what is cut off leaves an ellipsis."""
+def fit(text: str, width: int, right: bool = False, plain: bool = False) -> str:
+    """`text` in exactly `width` cells; what is cut off leaves an ellipsis (`plain`: a full stop)."""
     if cell_len(text) > width:
-        text = set_cell_size(text, width - 1) + ("…" if width > 1 else "")
+        text = set_cell_size(text, width - 1) + (("." if plain else "…") if width > 1 else "")
     blank = " " * (width - cell_len(text))
     return blank + text if right else text + blank

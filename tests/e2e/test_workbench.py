@@ -61,3 +61,52 @@ def test_readonly_writes_nothing(tmp_path: Path) -> None:
         program.press("\x1b[B\t\x1b[Bq")
         assert program.leave() == 0
     assert {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(tmp_path.rglob("*"))} == before
+
+
+def test_it_stops_for_the_shell_and_comes_back(tmp_path: Path) -> None:
+    with PtyProgram(["-m", "ktgtui", str(tmp_path)]) as program:
+        program.wait_for("39,609")
+        before = len(program.output)
+        program.press("\x1a")
+        program.wait_for(RESTORED.decode(), before)
+        assert os.WIFSTOPPED(os.waitpid(program.pid, os.WUNTRACED)[1])
+        before = len(program.output)
+        os.kill(program.pid, signal.SIGCONT)
+        program.wait_for("\x1b[?1049h", before)
+        program.wait_for("39,609", before)
+        program.press("q")
+        assert program.leave() == 0
+
+
+def test_a_terminal_that_goes_away_ends_it_at_once_without_a_word(tmp_path: Path, own_folders: Path) -> None:
+    program = PtyProgram(["-m", "ktgtui", str(tmp_path)])
+    program.wait_for("39,609")
+    os.close(program.fd)
+    _, status = os.waitpid(program.pid, 0)
+    assert os.waitstatus_to_exitcode(status) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    assert not list(own_folders.rglob("errors.log"))
+
+
+def test_a_fault_leaves_one_line_that_names_its_log(tmp_path: Path, own_folders: Path) -> None:
+    code = ("import sys; from ktgtui import __main__ as m; from ktgtui.app import Workbench as W; "
+            "W.action_calm = lambda self: 1 / 0; sys.exit(m.main(sys.argv[1:]))")
+    with PtyProgram(["-c", code, str(tmp_path)]) as program:
+        program.wait_for("39,609")
+        before = len(program.output)
+        program.press("\x1b")
+        assert program.leave() == 1
+        after = program.output[before:].split(RESTORED)[1].decode()
+        log = next(own_folders.rglob("errors.log"))
+        assert "error: the workbench broke off; ZeroDivisionError: division by zero (log: " in after
+        assert "Traceback" not in after
+        assert "action_calm" in log.read_text() or "<lambda>" in log.read_text()
+
+
+def test_bad_settings_are_one_line(tmp_path: Path, own_folders: Path) -> None:
+    file = own_folders / "XDG_CONFIG_HOME" / "ktgtui" / "settings.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("colours = 3\n")
+    with PtyProgram(["-m", "ktgtui", str(tmp_path)]) as program:
+        assert program.leave() == 2
+        assert program.output.startswith(f"error: {file}: ".encode())
+        assert program.output.count(b"\n") <= 2

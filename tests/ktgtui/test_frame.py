@@ -1,0 +1,84 @@
+"""What holds on every page: sizes, characters, colours, keys that are always there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+
+from ktgtui import theme
+from ktgtui.app import PAGES, Workbench
+from ktgtui.settings import Settings
+from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.screens import text
+
+
+@pytest.mark.parametrize("page", range(1, len(PAGES) + 1))
+async def test_a_small_terminal_is_told_what_a_page_needs(study: Path, opened: Opened, page: int) -> None:
+    async with opened(study, size=(59, 20)) as pilot:
+        await pilot.press(str(page))
+        await pilot.pause()
+        assert text(pilot).startswith(" ktgtui needs 60x20 characters")
+        await pilot.resize_terminal(60, 20)
+        await pilot.pause()
+        assert "needs 60x20" not in text(pilot)
+        assert list(PAGES)[page - 1] in text(pilot).split("\n")[0]
+
+
+@pytest.mark.parametrize("page", range(1, len(PAGES) + 1))
+async def test_any_size_is_survived(study: Path, opened: Opened, page: int) -> None:
+    async with opened(study, size=(80, 24)) as pilot:
+        await pilot.press(str(page))
+        for size in ((200, 60), (60, 20), (20, 5), (1, 1), (61, 21), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert pilot.app.is_running
+
+
+@pytest.mark.parametrize("page", range(1, len(PAGES) + 1))
+async def test_without_utf8_every_page_is_ascii(study: Path, opened: Opened, page: int) -> None:
+    async with opened(study, settings=Settings(ascii=True)) as pilot:
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        await until(pilot, lambda: app.snapshot.chosen is not None)
+        await pilot.press(str(page))
+        await pilot.pause(0.3)
+        odd = {c for c in text(pilot) if not c.isascii()}
+        assert not odd
+
+
+async def test_colours_turn_from_dark_to_light_to_sixteen(study: Path, opened: Opened) -> None:
+    async with opened(study, look="dark") as pilot:
+        seen = []
+        for _ in range(4):
+            seen.append((pilot.app.theme, Color.parse(pilot.app.screen.styles.background.hex).brightness > 0.5))
+            await pilot.press("T")
+            await pilot.pause()
+        assert [name for name, _ in seen] == ["ktg-dark", "ktg-light", "ansi-dark", "ktg-dark"]
+        assert [light for _, light in seen][:2] == [False, True]
+
+
+@pytest.mark.parametrize(("environ", "name"), [
+    ({"TERM": "xterm-256color"}, "ktg-dark"),
+    ({"TERM": "screen", "COLORTERM": "truecolor"}, "ktg-dark"),
+    ({"TERM": "linux"}, "ansi-dark"),
+    ({}, "ansi-dark"),
+])
+def test_auto_looks_at_what_the_terminal_promises(environ: dict[str, str], name: str) -> None:
+    assert theme.resolve("auto", environ) == name
+
+
+async def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(study: Path, own_folders: Path) -> None:
+    app = Workbench(study)
+
+    async def stumble() -> None:
+        async with app.run_test() as pilot:
+            app.call_later(lambda: 1 / 0)
+            await until(pilot, lambda: bool(app.last_words))
+
+    with pytest.raises(ZeroDivisionError):
+        await stumble()
+    log = next(own_folders.rglob("errors.log"))
+    assert app.last_words == f"ZeroDivisionError: division by zero (log: {log})"
+    assert "Traceback" in log.read_text()
