@@ -7,16 +7,13 @@ schedules (cosine, linear gates) are those of the search that was run, not of a 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
-from typing import Literal
 
 from engine.errors import AnalysisError
+from engine.store.judgements import Judgement
 from engine.store.trials import State, Trial
-
-Ties = Literal["rank", "optuna"]
+from engine.strategies.halving import Halving, Rungs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,47 +45,41 @@ class Replay:
 
 
 def replay(
-    trials: Sequence[Trial], curves: Mapping[str, Sequence[float | None]], chance: float, *, least: int = 1,
-    factor: int = 2, ties: Ties = "rank", pack: int = 1,
+    trials: Sequence[Trial], curves: Mapping[str, Sequence[float | None]], chance: float, *,
+    halving: Halving = Halving(), cohort: int = 1,  # noqa: B008  a frozen value
 ) -> Replay:
-    """Judge each trial at its rungs.
+    """Judge each trial at its rungs, by the very rule a search judges by.
 
     `curves` holds the target's validation accuracy (%) an epoch, by `Training.id`; untaught trials enter at `chance`
-    (%) and cost nothing, invalid and failed ones do not take part. Trials of a pack of `pack` reach a rung together
-    and are judged jointly after all have entered. `ties`: by rank (equal values: the earlier trial first; keep the
-    first max(1, n // factor)), or as Optuna's pruner (keep if at most max(n // factor - 1, 0) are strictly better).
-    Raises AnalysisError if no trial has a curve.
+    (%) and cost nothing, invalid and failed ones do not take part. Graphs that train identically enter once, as the
+    first of them. Raises AnalysisError if no trial has a curve.
     """
     taking = [(t, _curve(t, curves, chance)) for t in sorted(trials, key=lambda t: t.number)]
-    taking = [(t, c) for t, c in taking if c]
+    taking = _once([(t, c) for t, c in taking if c])
     if not any(t.state is not State.UNTAUGHT for t, _ in taking):
         raise AnalysisError("no learning curve to replay", "inherited trials have theirs in the run they came from")
     last = max(len(c) for _, c in taking)
-    marks = _marks(least, factor, last)
-    seen: dict[int, list[tuple[float, int]]] = {mark: [] for mark in marks}
-    kept = dict.fromkeys(marks, 0)
-    stopped: dict[int, int] = {}
-    for start in range(0, len(taking), pack):
-        alive = taking[start : start + pack]
+    marks, rungs = halving.marks(last), Rungs(halving)
+    cohorts = sorted({t.number // cohort for t, _ in taking})
+    made: list[Judgement] = []
+    for number in cohorts:
+        alive = {t.number for t, _ in taking if t.number // cohort == number}
         for mark in marks:
-            values = [(_badness(curve, mark), trial.number) for trial, curve in alive if len(curve) >= mark]
-            for value in values:
-                insort(seen[mark], value)
-            fate = {value[1]: _keep(seen[mark], value, factor, ties) for value in values}
-            kept[mark] += sum(fate.values())
-            stopped.update({number: mark for number, keep in fate.items() if not keep})
-            alive = [(t, c) for t, c in alive if fate.get(t.number, True)]
-    rungs = tuple(Rung(mark, len(seen[mark]), kept[mark]) for mark in marks)
-    return _outcome(taking, rungs, stopped)
+            entries = [(t.number, c[mark - 1] if mark <= len(c) else None) for t, c in taking if t.number in alive]
+            made.append(rungs.judge(mark, number, entries, number == cohorts[-1]))
+            alive = {*made[-1].kept}
+    stopped = {number: judgement.epoch for judgement in made for number in judgement.stopped}
+    of = {mark: [j for j in made if j.epoch == mark] for mark in marks}
+    found = tuple(Rung(m, sum(len(j.entries) for j in of[m]), sum(len(j.kept) for j in of[m])) for m in marks)
+    return _outcome(taking, found, stopped)
 
 
-def _marks(least: int, factor: int, last: int) -> list[int]:
-    """Epochs of the rungs, before the last epoch: there every graph ends anyway."""
-    marks, mark = [], least
-    while mark < last:
-        marks.append(mark)
-        mark *= factor
-    return marks
+def _once(taking: list[tuple[Trial, Sequence[float | None]]]) -> list[tuple[Trial, Sequence[float | None]]]:
+    """One trial a training: the first; untaught ones have none and are all different."""
+    first: dict[str | int, tuple[Trial, Sequence[float | None]]] = {}
+    for trial, curve in taking:
+        first.setdefault(trial.training or trial.number, (trial, curve))
+    return list(first.values())
 
 
 def _curve(trial: Trial, curves: Mapping[str, Sequence[float | None]], chance: float) -> Sequence[float | None]:
@@ -96,20 +87,6 @@ def _curve(trial: Trial, curves: Mapping[str, Sequence[float | None]], chance: f
         longest = max((len(c) for c in curves.values()), default=0)
         return [chance] * longest
     return curves.get(trial.training or "", ())
-
-
-def _badness(curve: Sequence[float | None], mark: int) -> float:
-    """Minus the accuracy (%) at an epoch, so that the best comes first; NaN and missing last."""
-    value = curve[mark - 1]
-    return float("inf") if value is None or isnan(value) else -value
-
-
-def _keep(rung: list[tuple[float, int]], own: tuple[float, int], factor: int, ties: Ties) -> bool:
-    if own[0] == float("inf"):
-        return False
-    if ties == "optuna":
-        return bisect_left(rung, (own[0], -1)) <= max(len(rung) // factor - 1, 0)
-    return bisect_right(rung, own) <= max(1, len(rung) // factor)
 
 
 def _outcome(

@@ -8,6 +8,7 @@ import pytest
 from engine.analysis.halving import replay
 from engine.errors import AnalysisError
 from engine.store.trials import State
+from engine.strategies.halving import Halving
 from tests.analysis.made import GATES, graph, trial
 
 _ALL = [graph(y1=a, e21=b, e31=c, e23=d) for a in ("through", "linear") for b in GATES for c in GATES for d in GATES]
@@ -78,12 +79,12 @@ def test_optunas_ties_are_optunas(step: float) -> None:
                 break
         study.tell(asked, state=optuna.trial.TrialState.PRUNED if t.number in stopped else None,
                    values=None if t.number in stopped else curves[t.training][-1])
-    assert dict(replay(trials, curves, 10.0, ties="optuna").stopped) == stopped
+    assert dict(replay(trials, curves, 10.0, halving=Halving(ties="optuna")).stopped) == stopped
 
 
-def test_a_pack_is_judged_together() -> None:
+def test_a_cohort_is_judged_together() -> None:
     trials, curves = made(16, 4, 3)
-    found = replay(trials, curves, 10.0, pack=16)
+    found = replay(trials, curves, 10.0, cohort=16)
     assert [r.kept for r in found.rungs] == [8, 4]
 
 
@@ -101,6 +102,12 @@ def test_untaught_graphs_enter_at_chance_and_cost_nothing() -> None:
     assert found.rungs[0].entered == 4
     assert found.stopped[7] == 1
     assert found.full == 12
+
+
+def test_graphs_that_train_identically_enter_once() -> None:
+    trials, curves = made(4, 4, 6)
+    twin = trial(9, trials[0].error, DRAWN[0])
+    assert replay([*trials, twin], curves, 10.0) == replay(trials, curves, 10.0)
 
 
 def test_no_curves_are_refused() -> None:
