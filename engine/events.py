@@ -28,6 +28,8 @@ class Progress:
     """Seconds left at that rate."""
     part: float = 0.0
     """Graphs' worth of work in the packs that are running."""
+    warning: str = ""
+    """One line that people should see."""
 
 
 @dataclass(frozen=True, slots=True)

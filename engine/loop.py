@@ -52,6 +52,7 @@ class Search:
     started: float = field(default_factory=time.monotonic)
     _light: int = 0
     _stood: float = 0.0
+    _warned: str = ""
     _asked: list[Draw] = field(default_factory=list)
     """Draws whose outcomes the strategy has not been told."""
     _trials: dict[int, Trial] = field(default_factory=dict)
@@ -177,7 +178,10 @@ class Search:
         trained = self.fresh - self._light + part
         rate = trained / seconds if trained and seconds > 1 else None
         left = max(0.0, self.strategy.total - self.done - part)
-        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, part)
+        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, part, self.desk.warning)
+        if made.warning != self._warned:
+            self._warned = made.warning
+            self.run.log("warning", message=made.warning or "no more")
         if time.monotonic() - self._written > STATUS_EVERY:
             self._status(made.rate, made.eta)
         return made

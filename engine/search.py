@@ -123,11 +123,13 @@ def _is_option(word: str, option: str) -> bool:
 def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path, started: float) -> Result:
     """Train, answering control and signals from now on: before torch is loaded."""
     from engine.control.desk import Desk
+    from engine.host import Host
     from engine.signals import Signals
     from engine.store.claim import claim
 
     desk = Desk(folder)
-    with claim(folder) as lock, Signals(desk) as signals, desk.serving(signals.watch):
+    host, signals = Host(folder, desk), Signals(desk)
+    with claim(folder) as lock, signals, desk.serving(signals.watch, host.look):
         return _train(args, space, strategy, folder, started, lock, desk)
 
 

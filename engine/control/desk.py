@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -76,13 +76,16 @@ class Desk:
         self.kills: deque[Kill] = deque()
         self.training = False
         """True while a loop looks here between its events."""
+        self.warning = ""
+        """One line that people should see: the disk is filling up."""
         self.status = Status(phase=self.phase)
 
     # What the loop does
 
     def show(self, status: Status) -> Status:
         """Take note of what the search says of itself; returns it with the phase that the wishes make of it."""
-        self.status = msgspec.structs.replace(status, phase=self.shown_phase())
+        told = status.message or self.warning
+        self.status = msgspec.structs.replace(status, phase=self.shown_phase(), message=told)
         return self.status
 
     def enter(self, phase: str, message: str = "") -> None:
@@ -168,13 +171,13 @@ class Desk:
     # The thread
 
     @contextmanager
-    def serving(self, watch: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Answer requests while the block runs; `watch` is called at each look. Raises StoreError: see `Inbox`."""
+    def serving(self, *watches: Callable[[], None]) -> Iterator[None]:
+        """Answer requests while the block runs; `watches` are called at each look. Raises StoreError: see `Inbox`."""
         assert self.folder is not None
         inbox = Inbox(self.folder)
         self.enter(self.phase)
         over = threading.Event()
-        thread = threading.Thread(target=self._serve, args=(inbox, over, watch), name="control", daemon=True)
+        thread = threading.Thread(target=self._serve, args=(inbox, over, watches), name="control", daemon=True)
         thread.start()
         try:
             yield
@@ -188,10 +191,11 @@ class Desk:
             thread.join()
             self._dismiss(inbox)
 
-    def _serve(self, inbox: Inbox, over: threading.Event, watch: Callable[[], None]) -> None:
+    def _serve(self, inbox: Inbox, over: threading.Event, watches: Sequence[Callable[[], None]]) -> None:
         while not over.wait(LOOK):
             self._look(inbox)
-            watch()
+            for watch in watches:
+                watch()
 
     def _look(self, inbox: Inbox) -> None:
         for id, request in inbox.take():

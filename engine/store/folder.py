@@ -3,6 +3,7 @@
     run.json     RunInfo: everything that decides the records, frozen at the first start
     trials.log   trials and trainings (`storage`)          curves.log   learning curves (`curves`)
     log.jsonl    what happened (`journal`)                  status.json  what is happening (`status`)
+    host.jsonl   how the machine fared (`readings`)
     lock         held by the one writer (`lock`)            holder.json  who that is
     evaluations.log  graphs trained again with fresh seeds (`evaluations`)      weights/  their networks
     control/     requests to it (`engine.control`)          output.log   what it printed, if it was detached

@@ -20,14 +20,17 @@ KEPT = 4
 class Journal:
     """Appends lines to a run folder's log. A disk that refuses is ignored: a log line must never stop a search."""
 
-    def __init__(self, folder: Path, limit: int = LIMIT) -> None:
-        self.path = folder / JOURNAL
+    def __init__(self, folder: Path, limit: int = LIMIT, name: str = JOURNAL) -> None:
+        self.path = folder / name
         self._limit = limit
         self._fd = -1
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append `{"time": ..., "event": event, ...}` in one write. What JSON cannot hold is written as text."""
-        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
+        """Append `{"time": ..., "event": event, ...}`. What JSON cannot hold is written as text."""
+        self.append({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields})
+
+    def append(self, line: Any) -> None:
+        """Append an object as one line, in one write."""
         with suppress(OSError):
             if self._fd < 0:
                 self._fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -43,7 +46,7 @@ class Journal:
                 os.replace(younger, self._older(age))
 
     def _older(self, age: int) -> Path:
-        return self.path.with_name(f"log.{age}.jsonl")
+        return self.path.with_name(f"{self.path.stem}.{age}.jsonl")
 
     def close(self) -> None:
         if self._fd >= 0:
