@@ -22,10 +22,11 @@ from engine.rungs import ByRungs
 from engine.space.design import Space
 from engine.steering import Hire, Steering
 from engine.store.runs import Run
-from engine.store.status import FINISHED, PackStatus, Status
+from engine.store.status import FINISHED, Status
 from engine.store.trials import Trial
 from engine.strategies.protocol import Draw, Strategy
 from engine.training.pack import PackShape
+from engine.underway import Underway
 
 STATUS_EVERY = 0.5
 """Seconds between writes of status.json: often enough to look live, far too seldom to cost anything."""
@@ -57,9 +58,8 @@ class Search:
     """Draws whose outcomes the strategy has not been told."""
     _trials: dict[int, Trial] = field(default_factory=dict)
     """Everything recorded, by number."""
-    _jobs_out: int = 0
     _written: float = 0.0
-    _running: dict[int, EpochDone] = field(default_factory=dict)
+    _underway: Underway = field(default_factory=Underway)
 
     def events(self) -> Iterator[Event]:
         """Run to the end of the strategy (or the limit), yielding what was recorded. Raises Stopped on a person's wish."""
@@ -107,9 +107,10 @@ class Search:
         """Jobs as they can be trained; None while the next one waits for what is running."""
         while True:
             job = flow.next_job()
-            if job is None and not self._jobs_out:
+            if job is None and not self._underway:
                 return
-            self._jobs_out += job is not None
+            if job is not None:
+                self._underway.begin(job)
             yield job
 
     def _train(self, flow: Flow) -> Iterator[Event]:
@@ -121,14 +122,13 @@ class Search:
         for event in steering.run(self._jobs(flow)):
             self._stood = steering.stood
             if isinstance(event, PackDone | PackPaused):
-                self._running.pop(event.pack, None)
-                self._jobs_out -= 1
+                self._underway.end(event.pack)
                 yield from self._record(flow.take(event), event)
             elif isinstance(event, Note):
                 self.run.log("note", message=event.message)
             else:
                 if isinstance(event, EpochDone):
-                    self._running[event.pack] = event
+                    self._underway.note(event)
                 yield self._progress()
             while self.desk.kills:
                 yield from self._kill(flow, self.desk.kills.popleft())
@@ -173,7 +173,7 @@ class Search:
             self.best = trial
 
     def _progress(self) -> Progress:
-        part = sum(p.graphs * p.epoch / p.epochs for p in self._running.values())
+        part = self._underway.part
         seconds = time.monotonic() - self.started - self._stood
         trained = self.fresh - self._light + part
         rate = trained / seconds if trained and seconds > 1 else None
@@ -188,10 +188,6 @@ class Search:
 
     def _status(self, rate: float | None = None, eta: float | None = None) -> None:
         self._written = time.monotonic()
-        packs = tuple(
-            PackStatus(number=p.pack, graphs=p.graphs, epoch=p.epoch, epochs=p.epochs, worker=p.worker)
-            for p in self._running.values()
-        )
-        total = self.strategy.total
+        packs, total = self._underway.packs(), self.strategy.total
         status = Status(phase=self.desk.phase, done=self.done, total=total, packs=packs, rate=rate, eta=eta)
         self.run.write_status(self.desk.show(status))

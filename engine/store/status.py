@@ -30,6 +30,10 @@ class PackStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Epochs done."""
     epochs: int
     worker: str = ""
+    trainings: tuple[str, ...] = ()
+    """Ids of its graphs' trainings, as `engine.control kill-trial` takes them."""
+    best: tuple[float | None, ...] = ()
+    """Highest target accuracy (%) among its graphs, an epoch each since it began here."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
