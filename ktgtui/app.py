@@ -33,6 +33,7 @@ from ktgtui.thinker import Thinker
 
 if TYPE_CHECKING:
     from engine.space.space import Space
+    from ktgtui.guide import Guide
     from ktgtui.launcher import Ended, Launcher
     from ktgtui.questions import Samples
 
@@ -79,6 +80,8 @@ class Workbench(App[None]):
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, id="suspend"),
         Binding("L", "list('commands')", "commands", show=False, id="list.commands"),
         Binding("v", "list('advice')", "advice", show=False, id="list.advice"),
+        Binding("T", "tour", "tour", show=False, id="tour"),
+        Binding("ctrl+n", "onward", "tour: what comes next", show=False, id="tour.next"),
         Binding("y", "copy", "copy", show=False, id="copy"),
         Binding("w", "write", "write to files", show=False, id="write"),
         Binding("escape", "calm", "forget the notice", show=False, id="calm"),
@@ -130,6 +133,12 @@ class Workbench(App[None]):
         from ktgtui.questions import Samples
 
         return Samples()
+
+    @cached_property
+    def guide(self) -> Guide:
+        from ktgtui.guide import Guide
+
+        return Guide(self)
 
     @cached_property
     def launcher(self) -> Launcher:
@@ -248,11 +257,17 @@ class Workbench(App[None]):
         self.commands.append(command)
         self.notify(command, title="the same without the workbench", markup=False)
 
-    def offer_search(self, reference: str) -> None:
-        """Ask how to search a space, with what it will cost, and start it."""
+    def offer_search(self, reference: str, graphs: int | None = None) -> None:
+        """Ask how to search a space, with what it will cost, and start it; `graphs`: how many random ones to offer."""
         from ktgtui.screens.start import search_form
 
-        search_form(self, reference)
+        search_form(self, reference, graphs)
+
+    def action_tour(self) -> None:
+        self.guide.toggle()
+
+    def action_onward(self) -> None:
+        self.guide.onward()
 
     def action_list(self, name: str) -> None:
         getattr(import_module("ktgtui.lists"), name)(self)
@@ -294,6 +309,7 @@ class Workbench(App[None]):
     def on_followed(self, message: Followed) -> None:
         if not self.snapshot.ready:
             gc.freeze()  # everything loaded so far stays: later collections need not look at it (50 ms at 10,000 trials)
+            self.guide.offer(message.snapshot)
             gc.enable()  # `ktgtui.__main__` turned it off
             self._greet(message.snapshot)
         self.snapshot = message.snapshot

@@ -97,6 +97,9 @@ class AnalysePage(Page):
 
     def show(self, snapshot: Snapshot) -> None:
         run = snapshot.chosen
+        if name := self.workbench.guide.condition:
+            self.workbench.guide.condition = None
+            self._wanted = ("curves", [c.name for c in LETTERED].index(name), 0)
         if run is None:
             self._view, self._known, self._trials = None, {}, None
             self._refused = "no run to analyse: choose or start one on the spaces page"
@@ -107,7 +110,7 @@ class AnalysePage(Page):
 
     def _is_due(self, run: RunDetail) -> bool:
         if self._trials is run.trials:
-            return self._wanted not in self._known and not self._refused
+            return self._known.get(self._wanted) is not self._view and not self._refused
         same_run = self._view is not None and self._folder == run.view.folder
         return not (same_run and self.workbench.now() - self._asked_at < FASTEST_LOOK)
 

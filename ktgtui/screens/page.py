@@ -37,6 +37,7 @@ class Page(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TitleBar(self.TITLE or "", tuple(self.workbench.MODES))
         yield from self.body()
+        yield Note(id="tour")
         yield KeyBar()
         small = Note(id="too-small")
         small.show([[(f"ktgtui needs {LEAST[0]}x{LEAST[1]} characters; make the window larger, or its letters smaller. ", ""),
@@ -74,6 +75,13 @@ class Page(Screen[None]):
         if self.is_current:
             self.query_one(TitleBar).show(self.workbench.place, self._notice(snapshot))
             self.show(snapshot)
+            self._guided()
+
+    def _guided(self) -> None:
+        """The tour's line, where it is on."""
+        note, lines = self.query_one("#tour", Note), self.workbench.guide.lines()
+        note.display = bool(lines)
+        note.show(lines)
 
     def _notice(self, snapshot: Snapshot) -> str:
         trouble = [self.workbench.trouble] if self.workbench.trouble else []

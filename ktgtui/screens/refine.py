@@ -113,6 +113,11 @@ class RefinePage(Page):
         self._input.value = text
         self._input.cursor_position = len(text)
 
+    @property
+    def is_drafting(self) -> bool:
+        """Whether a constraint is on its way."""
+        return bool(self._texts)
+
     def _run(self) -> RunDetail | None:
         """The chosen run, if it is one of this space."""
         run = self.workbench.snapshot.chosen
@@ -276,7 +281,7 @@ class RefinePage(Page):
         self._written.append(written)
         self._drafts, self._input.value = [], ""
         self.workbench.look()
-        self.workbench.offer_search(str(written.file))
+        self.workbench.offer_search(str(written.file), self.workbench.guide.graphs)
 
 
 def _verdict(found: Consequence) -> Paragraph:

@@ -22,12 +22,12 @@ SAMPLE = 600
 """Random graphs offered for a larger space."""
 
 
-def search_form(workbench: Workbench, reference: str) -> None:
-    """Show the form for one space; starts the search when it is taken."""
+def search_form(workbench: Workbench, reference: str, sample: int | None = None) -> None:
+    """Show the form for one space, offering `sample` random graphs of a large one; starts the search when taken."""
     space = load(reference)
     chosen = workbench.snapshot.chosen
     fields = [
-        Field("strategy", "exhaustive" if space.keys <= FEW else f"random {SAMPLE}", "exhaustive, or random N"),
+        Field("strategy", "exhaustive" if space.keys <= FEW else f"random {sample or SAMPLE}", "exhaustive, or random N"),
         Field("repeats", str(space.protocol.repeats)),
         Field("seed", str(chosen.info.seed if chosen else 0), "a child takes its parent's: the same batches"),
         Field("changes", hint="protocol fields, e.g. epochs=5"),
