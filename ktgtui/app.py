@@ -80,7 +80,7 @@ class Workbench(App[None]):
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, id="suspend"),
         Binding("L", "list('commands')", "commands", show=False, id="list.commands"),
         Binding("v", "list('advice')", "advice", show=False, id="list.advice"),
-        Binding("T", "tour", "tour", show=False, id="tour"),
+        Binding("G", "tour", "guided tour", show=False, id="tour"),
         Binding("ctrl+n", "onward", "tour: what comes next", show=False, id="tour.next"),
         Binding("y", "copy", "copy", show=False, id="copy"),
         Binding("w", "write", "write to files", show=False, id="write"),

@@ -42,7 +42,7 @@ class Guide:
             return
         self.on = not self.on
         if not self.on:
-            self._workbench.notify("T takes the tour up again, where it was left", title="tour left")
+            self._workbench.notify("G takes the tour up again, where it was left", title="tour left")
         self._workbench.snapshot = self._workbench.snapshot
 
     def stop(self) -> Stop | None:
@@ -58,7 +58,7 @@ class Guide:
             return []
         self._ask(here)
         head: Paragraph = [(f" tour {here.number}/{STEPS} ", "cursor"), (f" {self._title(here)}  ", "accent"),
-                           ("ctrl+n", "accent"), (f" {ONWARD[here.kind]}  ", ""), ("T", "accent"), (" leaves", "dim")]
+                           ("ctrl+n", "accent"), (f" {ONWARD[here.kind]}  ", ""), ("G", "accent"), (" leaves", "dim")]
         return [head, *self._told(here)]
 
     def _title(self, here: Stop) -> str:

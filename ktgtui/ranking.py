@@ -1,32 +1,48 @@
-"""Graphs of a run over their repeats, best first. Textual-free."""
+"""Graphs of a run over their repeats, best first, with the named ones that they are held against. Textual-free."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, stdev
 
+from engine.analysis.repeated import Figure, Repeated, repeated
 from engine.space.explain import name
 from engine.space.graph import Graph
-from engine.store.trials import Trial
+from engine.store.evaluations import Evaluation
+from engine.store.trials import State, Training, Trial
 
 _OTHER = re.compile(r"> ?\d+ (?!through)")
 """A gate other than through in a graph's text: spares reading 10,000 graphs to find the few that are DML."""
+FEW_EDGES = 5
+"""Open edges of the named graphs that are not DML: alone, and distillation from two taught teachers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ranked:
     """One graph."""
 
     place: int
-    """1 for the best."""
-    trial: Trial
-    """Its first repeat."""
-    errors: tuple[float, ...]
-    """Validation error (%) of each repeat that has one."""
+    """1 for the best; 0 for a named graph that was trained besides the draws."""
+    trials: tuple[Trial, ...]
+    """Its repeats that have a result; at least one."""
+    again: Repeated | None = None
+    """What its retrainings with fresh seeds came to."""
 
     @property
+    def trial(self) -> Trial:
+        """Its first repeat."""
+        return self.trials[0]
+
+    @cached_property
+    def errors(self) -> tuple[float, ...]:
+        """Validation error (%) of each repeat."""
+        return tuple(t.error for t in self.trials if t.error is not None)
+
+    @cached_property
     def graph(self) -> Graph:
         return Graph.parse(self.trial.graph)
 
@@ -48,16 +64,71 @@ class Ranked:
     @property
     def is_dml(self) -> bool:
         """Every edge through among all nodes: the paper's reference."""
-        return " | " in self.trial.graph and not _OTHER.search(self.trial.graph.partition(" | ")[2]) and (
-            set(self.graph.gates) == {"through"})
+        return _all_through(self.trial.graph) and self.graph.nodes > 1 and set(self.graph.gates) == {"through"}
+
+    @property
+    def validation(self) -> Figure | None:
+        """Validation accuracy (%) over the retrainings."""
+        return self.again.target.validation if self.again else None
+
+    @property
+    def test(self) -> Figure | None:
+        """Test accuracy (%); None as long as the test set is closed."""
+        return self.again.target.test if self.again else None
 
 
-def ranked(trials: Iterable[Trial]) -> tuple[Ranked, ...]:
+def _all_through(text: str) -> bool:
+    return " | " in text and not _OTHER.search(text.partition(" | ")[2])
+
+
+def ranked(trials: Iterable[Trial], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:
     """Graphs with a result by mean error, ties to the earlier trial."""
     by_key: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.error is not None:
             by_key.setdefault(trial.key, []).append(trial)
-    groups = [(found[0], tuple(t.error for t in found if t.error is not None)) for found in by_key.values()]
-    groups.sort(key=lambda group: (fmean(group[1]), group[0].number))
-    return tuple(Ranked(place, trial, errors) for place, (trial, errors) in enumerate(groups, 1))
+    again = {r.key: r for r in repeated(evaluations)}
+    means = {key: fmean(t.error or 0.0 for t in found) for key, found in by_key.items()}
+    order = sorted(by_key, key=lambda key: (means[key], by_key[key][0].number))
+    return tuple(Ranked(place, tuple(by_key[key]), again.get(key)) for place, key in enumerate(order, 1))
+
+
+def named(trainings: Mapping[str, Training], models: Sequence[str], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:
+    """DML, distillation and the target alone as this run trained them, drawn or besides, of (some of) these models.
+
+    The best of each name, DML first.
+    """
+    by_graph: dict[str, list[Training]] = {}
+    for training in trainings.values():
+        if training.state is State.DONE and _may_be_named(training.graph):
+            by_graph.setdefault(training.graph, []).append(training)
+    again = {r.key: r for r in repeated(evaluations)}
+    best: dict[str, Ranked] = {}
+    for text, found in by_graph.items():
+        graph = Graph.parse(text)
+        called = name(graph)
+        if called and graph.models[0] == models[0] and not Counter(graph.models) - Counter(models):
+            one = _besides(graph, found, again.get(graph.key))
+            best[called] = min(best.get(called, one), one, key=lambda r: r.error)
+    return tuple(sorted(best.values(), key=lambda r: (not r.is_dml, r.known_as, r.trial.graph)))
+
+
+def _may_be_named(text: str) -> bool:
+    head, _, edges = text.partition(" | ")
+    count = edges.count(",") + 1
+    return not _OTHER.search(edges) and (count <= FEW_EDGES or count == len(head.split()) ** 2)
+
+
+def _besides(graph: Graph, found: list[Training], again: Repeated | None) -> Ranked:
+    trials = [
+        Trial(number=-1, key=graph.key, graph=str(graph), repeat=t.repeat, state=State.DONE, training=t.id, accuracy=t.accuracy)
+        for t in sorted(found, key=lambda t: t.repeat)
+    ]
+    return Ranked(0, tuple(trials), again)
+
+
+def retrained(row: Ranked) -> tuple[Trial, ...]:
+    """The retrainings of a graph as trials, so that two graphs can be paired over them."""
+    found = row.again.evaluations if row.again else ()
+    return tuple(Trial(number=-1, key=e.key, graph=e.graph, repeat=e.repeat, state=e.state, accuracy=e.accuracy)
+                 for e in found)

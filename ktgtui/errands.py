@@ -1,0 +1,76 @@
+"""Commands that are no search: an evaluation, a report. Processes of their own that outlive the workbench."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ktgtui.app import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One command to run in the workbench's folder."""
+
+    title: str
+    arguments: tuple[str, ...]
+    """What follows `python`."""
+    outcome: str
+    """What is said when it is done: where its files are."""
+
+    def command(self) -> str:
+        return shlex.join(["python", *self.arguments])
+
+
+def send(workbench: Workbench, errand: Errand, done: Callable[[], object] = lambda: None) -> None:
+    """Start it, show its command, and say how it ended; a failure shows the last line of what it said."""
+    workbench.did(errand.command())
+    workbench.run_worker(_run(workbench, errand, done), exit_on_error=False)
+
+
+async def _run(workbench: Workbench, errand: Errand, done: Callable[[], object]) -> None:
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *errand.arguments, cwd=workbench.folder, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
+            start_new_session=True)
+    except OSError as error:
+        workbench.notify(str(error.strerror or error), title=errand.title, severity="error", markup=False)
+        return
+    _, told = await process.communicate()
+    if process.returncode:
+        last = _last(told) or f"exit code {process.returncode}"
+        workbench.notify(last, title=f"{errand.title} failed", severity="error", markup=False)
+        return
+    workbench.notify(errand.outcome, title=errand.title, markup=False)
+    done()
+
+
+def _last(told: bytes) -> str:
+    lines: Sequence[str] = told.decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def report(run: Path, folder: Path) -> Errand:
+    """The report of a run as files; what an earlier report left there is replaced."""
+    out = f"reports/{run.name}"
+    return Errand("report", ("-m", "engine.report", _seen(run, folder), "--out", out), f"{out}/report.html")
+
+
+def evaluation(run: Path, folder: Path, graphs: Sequence[str], repeats: int, test: bool) -> Errand:
+    """Graphs trained again with fresh seeds; `test` opens the test set, which the run records for good."""
+    words = [w for graph in graphs for w in ("--graph", graph)]
+    arguments = ("-m", "engine.evaluate", _seen(run, folder), *words, "--repeats", str(repeats), *(["--test"] if test else []))
+    return Errand("evaluation", arguments, f"{_seen(run, folder)}/evaluations.log, networks in weights/")
+
+
+def _seen(run: Path, folder: Path) -> str:
+    """A run folder's path as a process in `folder` sees it."""
+    here, there = folder.resolve(), run.resolve()
+    return str(there.relative_to(here)) if there.is_relative_to(here) and there != here else str(there)
