@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.events import Resize
 from textual.widget import Widget
 
 from engine.analysis.certificate import Certificate, certify
@@ -85,7 +86,7 @@ class BestPage(Page):
             self.workbench.thinker.ask("best", lambda: _read(run), lambda found: self._answered(run, found))
         self._tell(run)
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
         self.query_one(Sketch).display = self.size.height >= TALL
 
     def _answered(self, run: RunDetail, found: tuple[Rows, tuple[Evaluation, ...]] | EngineError) -> None:
