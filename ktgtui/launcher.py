@@ -28,10 +28,13 @@ class Order:
     """`epochs=5`: protocol fields to change."""
     run: str = "runs/new"
     """Run folder, as the search's folder sees it."""
+    file: str = ""
+    """A list of graphs to train instead of drawing any."""
 
     def words(self) -> list[str]:
         """What follows `python -m engine.search`."""
         how = ["--exhaustive"] if self.graphs is None else ["--random", str(self.graphs)]
+        how = ["--graphs", self.file] if self.file else how
         more = ["--repeats", str(self.repeats)]
         more += ["--seed", str(self.seed)] if self.seed else []
         for change in self.changes:

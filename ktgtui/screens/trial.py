@@ -15,10 +15,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.analysis.neighbours import Known, Neighbour, neighbours
+from engine.errors import EngineError
 from engine.space.catalogue import GATES
 from engine.space.explain import name
-from engine.space.graph import Edge, Graph
+from engine.space.graph import Edge, Graph, edges
 from engine.store.trials import Trial
+from ktgtui import graphlist, turning
 from ktgtui.drawing import CurveFigure
 from ktgtui.graphdrawing import Drawn, draw
 from ktgtui.screens.page import Page
@@ -45,13 +47,23 @@ class TrialPage(Page):
     """The trial that was opened, or the run's best."""
 
     TITLE = "trial"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "best", "the best", id="trial.best")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "what if", key_display="← →", id="trial.gate-before", priority=True),
+        Binding("right", "turn(1)", "next gate", show=False, id="trial.gate-after", priority=True),
+        Binding("a", "queue", "queue it", id="trial.queue"),
+        Binding("s", "search_queue", "search the queue", id="trial.search-queue"),
+        Binding("escape", "undo", "as trained", show=False, id="trial.as-trained"),
+        Binding("b", "best", "the best", id="trial.best"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
         self._trial: Trial | None = None
         self._gates: tuple[str, ...] = ()
         self._drawn: tuple[object, object] = (None, None)
+        self._tried: Graph | None = None
+        """The graph with gates turned by hand; None: as trained."""
+        self._known: Known | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="trial-head")
@@ -97,9 +109,10 @@ class TrialPage(Page):
 
     def _fill(self, run: RunDetail, trial: Trial) -> None:
         graph = Graph.parse(trial.graph)
-        around = neighbours(graph, run.space.gates, Known(run.trials))
+        self._tried, self._known = None, Known(run.trials)
+        around = neighbours(graph, run.space.gates, self._known)
         self._gates = tuple(g for g in GATES if any(g in gates for gates in run.space.gates))
-        columns = (Column("edge", 5), Column("gate", 5), *(Column(g, 14, right=True) for g in self._gates),
+        columns = (Column("edge", 5), Column("gate", 9), *(Column(g, 14, right=True) for g in self._gates),
                    Column("", 1, grows=True))
         rows = [
             Row(edge, gate, trial.error, {n.gate: n for n in around if n.edge == edge}) for edge, gate in graph.items()
@@ -112,11 +125,72 @@ class TrialPage(Page):
     def _sketch(self) -> None:
         if self._trial is not None:
             row = self._table.current
-            what = Drawn(Graph.parse(self._trial.graph), self._trial.accuracy, row.edge if row else None)
+            accuracy = () if self._tried else self._trial.accuracy
+            what = Drawn(self._tried or Graph.parse(self._trial.graph), accuracy, row.edge if row else None)
             self.query_one(Sketch).show(draw(what, self.workbench.plain))
 
+    def action_turn(self, by: int) -> None:
+        """Another gate on the edge under the cursor; several edges can be turned one after the other."""
+        row, run, trial = self._table.current, self.workbench.snapshot.chosen, self._trial
+        if row is None or run is None or trial is None:
+            return
+        graph = Graph.parse(trial.graph)
+        tried = self._tried or graph
+        now = turning.turned(tried, edges(graph.nodes).index(row.edge), run.space.gates, by)
+        self._try(run, trial, None if now == graph else now)
+
+    def action_undo(self) -> None:
+        if (run := self.workbench.snapshot.chosen) and self._trial:
+            self._try(run, self._trial, None)
+
+    def _try(self, run: RunDetail, trial: Trial, graph: Graph | None) -> None:
+        self._tried = graph
+        own = Graph.parse(trial.graph)
+        self.query_one("#trial-head", Note).show(
+            _head(run, trial, own) if graph is None or self._known is None else [turning.told(run, trial, graph, self._known)])
+        self._table.redraw()
+        self._sketch()
+
+    def action_queue(self) -> None:
+        """Put the graph as turned on the space's list of graphs to train."""
+        run, trial = self.workbench.snapshot.chosen, self._trial
+        if run is None or trial is None or self.workbench.refuses():
+            return
+        if self._tried is None or not (self._tried.is_valid and self._tried.is_taught):
+            self.notify("turn a gate first (left, right), to a graph that can be trained", severity="warning")
+            return
+        file = graphlist.path(self.workbench.folder, run.space.slug)
+        try:
+            new = graphlist.add(file, self._tried, f"trial {trial.number} of {run.view.name}, turned")
+        except EngineError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        waiting = len(graphlist.read(file))
+        self.notify(f"{'queued' if new else 'there already'}: {waiting} in queues/{file.name}; s searches them", markup=False)
+
+    def action_search_queue(self) -> None:
+        """Train the listed graphs with this run's seed, so that they see the batches its graphs saw."""
+        run = self.workbench.snapshot.chosen
+        if run is None or self.workbench.refuses():
+            return
+        file = graphlist.path(self.workbench.folder, run.space.slug)
+        if not graphlist.read(file):
+            self.notify("no graph is queued: turn a gate and press a", severity="warning")
+            return
+        try:
+            space, reference = self.workbench.on_disk(run.space), self.workbench.reference(run.space)
+            order = turning.order(run, space, reference, self.workbench.folder)
+            self.workbench.launcher.start(order)
+        except EngineError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self.workbench.did(order.command())
+        self.workbench.look()
+
     def _cells(self, row: Row) -> Sequence[Cell]:
-        return (str(row.edge), (short(row.gate), "accent"), *(_cell(row, gate) for gate in self._gates), "")
+        turned = row.gate if self._tried is None else self._tried.gate(*row.edge)
+        gate = (short(row.gate), "accent") if turned == row.gate else (f"{short(row.gate)} > {short(turned)}", "warn")
+        return (str(row.edge), gate, *(_cell(row, gate) for gate in self._gates), "")
 
     @on(Table.Taken, "#edges")
     def _taken(self, event: Table.Taken) -> None:

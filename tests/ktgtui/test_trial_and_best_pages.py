@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ktgtui import clipboard
+from engine.space.design import load
+from engine.space.graph import Graph, edges
+from engine.strategies.fixed import listed
+from ktgtui import clipboard, graphlist, turning
 from ktgtui.app import Workbench
 from ktgtui.ranking import ranked
 from ktgtui.screens.best import BestPage
@@ -46,6 +50,52 @@ async def test_enter_on_a_trial_opens_it_and_b_goes_back_to_the_best(tmp_path: P
         await until(pilot, lambda: isinstance(pilot.app.screen, TrialPage) and f"#{number} " in text(pilot))
         await pilot.press("b")
         assert f"#{number} " not in text(pilot)
+
+
+async def test_turning_a_gate_shows_the_known_neighbour_or_queues_it(tmp_path: Path, opened: Opened) -> None:
+    folder = run_folder(tmp_path / "runs" / "x", "digits/X", n=513, strategy="exhaustive")
+    run = Shelf(folder).look().chosen
+    assert run
+    async with opened(tmp_path) as pilot:
+        await pilot.press("5")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrialPage) and "neighbours known" in text(pilot))
+        page = pilot.app.screen
+        assert isinstance(page, TrialPage)
+        assert page._trial is not None
+        graph = Graph.parse(page._trial.graph)
+        pilot.app.screen.query_one("#edges", Table).seek(edges(3)[0])
+        await pilot.press("right")
+        other = Graph(graph.models, (page._tried.gates[0], *graph.gates[1:]))  # type: ignore[union-attr]
+        assert other != graph
+        assert f"with y>1 {other.gates[0]}: error {error_of(other.canonical()):.2f} %" in text(pilot)
+        await pilot.press("left")
+        assert page._tried is None
+        assert "#" in text(pilot)
+        await pilot.press("a")
+        assert not (tmp_path / "queues").exists(), "the graph itself is trained: nothing to queue"
+        await pilot.press("right", "a", "a")
+        waiting = graphlist.read(tmp_path / "queues" / "digits-X.txt")
+        assert waiting == (other.canonical(),)
+        assert graphlist_is_searchable(tmp_path / "queues" / "digits-X.txt") == [other.canonical()]
+        await pilot.press("escape")
+        assert page._tried is None
+
+
+def graphlist_is_searchable(file: Path) -> list[Graph]:
+    """As `engine.search --graphs` reads it."""
+    return [draw.graph for draw in listed(file, load("digits/X")).preview()]
+
+
+def test_a_queue_is_searched_as_its_run_was(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path / "runs" / "x", "digits/X", n=20, seed=7)
+    run = Shelf(folder).look().chosen
+    assert run
+    changed = replace(run, space=run.space.with_protocol({"epochs": 3}))
+    made = turning.order(changed, run.space, "digits/X", tmp_path)
+    assert made.command() == ("python -m engine.search digits/X --graphs queues/digits-X.txt --repeats 1 --seed 7 "
+                              "--set protocol.epochs=3 --run runs/digits-X-queue")
+    (tmp_path / "runs" / "digits-X-queue").mkdir()
+    assert turning.order(run, run.space, "digits/X", tmp_path).run == "runs/digits-X-queue1"
 
 
 async def test_the_best_graphs_stand_beside_dml(tmp_path: Path, opened: Opened) -> None:

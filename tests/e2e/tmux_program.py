@@ -1,0 +1,69 @@
+"""A program inside tmux, as people over SSH have it: detached, attached again, read as a screen and not as bytes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+PATIENCE = 60.0
+"""Seconds before a wait is given up; a wait that succeeds ends at once."""
+
+
+class TmuxProgram:
+    """`python ARGUMENTS` in a tmux server of its own (its socket in `place`), so that no other session is touched."""
+
+    def __init__(self, arguments: Sequence[str], place: Path, cwd: Path, size: tuple[int, int] = (120, 40)) -> None:
+        self._socket = place / "tmux.sock"
+        command = shlex.join([sys.executable, *arguments])
+        env = f"env PYTHONPATH={shlex.quote(os.environ.get('PYTHONPATH', ''))} HOME={shlex.quote(str(place))}"
+        self._tmux("-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", str(size[0]), "-y", str(size[1]),
+                   "-c", str(cwd), f"{env} {command}")
+        self._tmux("set-option", "-g", "remain-on-exit", "on")
+
+    def _tmux(self, *arguments: str) -> str:
+        done = subprocess.run(["tmux", "-S", str(self._socket), *arguments], check=True, capture_output=True, text=True)
+        return done.stdout
+
+    @property
+    def screen(self) -> str:
+        """What a person sees."""
+        return self._tmux("capture-pane", "-p", "-t", "s")
+
+    @property
+    def pid(self) -> int:
+        return int(self._tmux("display-message", "-p", "-t", "s", "#{pane_pid}"))
+
+    @property
+    def is_over(self) -> bool:
+        return self._tmux("display-message", "-p", "-t", "s", "#{pane_dead}").strip() == "1"
+
+    def press(self, *keys: str) -> None:
+        """tmux's names: `Enter`, `C-n`, `Down`; anything else is typed."""
+        for key in keys:
+            self._tmux("send-keys", "-t", "s", key)
+
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-t", "s", "-l", text)
+
+    def wait_for(self, *texts: str, patience: float = PATIENCE) -> float:
+        """Until all of them are on screen at once; seconds it took. Raises AssertionError with the screen."""
+        begun = time.monotonic()
+        while not all(text in self.screen for text in texts):
+            assert time.monotonic() - begun < patience, f"{texts} never came:\n{self.screen}"
+            time.sleep(0.1)
+        return time.monotonic() - begun
+
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-t", "s", "-x", str(width), "-y", str(height))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._tmux("kill-server")
