@@ -7,6 +7,7 @@ of graphs and the seed (docs/strategies.md has one in ten lines).
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +31,9 @@ _FOR = {
     "repeats": ("exhaustive", "random", "graphs", "baselines"),
 }  # fmt: skip
 """Flags that not every strategy takes, with those that do."""
+
+Maker = Callable[[Space, int, int], Strategy]
+"""`(space, graphs, seed)` to a strategy."""
 
 KINDS = ("exhaustive", "random", "graphs", "asha", "tpe", "gp", "baselines", "strategy")
 
@@ -126,12 +130,17 @@ def _halving(args: argparse.Namespace) -> Halving:
 def _installed(name: str, number: str, space: Space, seed: int) -> Strategy:
     if not number.isdecimal() or int(number) < 1:
         raise SpaceError(f"--strategy {name} {number}: must be at least 1 graph, got {number}")
+    return installed(name)(space, int(number), seed)
+
+
+def installed(name: str) -> Maker:
+    """What an entry point of that name makes strategies with. Raises SpaceError if there is none."""
     known = entry_points("strategies")
     if name not in known:
         hint = nearest(name, known) if known else "no package here brings one; see docs/strategies.md"
         raise SpaceError(f"--strategy {name}: no strategy of that name is installed", hint)
     (entry,) = metadata.entry_points(group="engine.strategies", name=name)
-    made: Strategy = entry.load()(space, int(number), seed)
+    made: Maker = entry.load()
     return made
 
 

@@ -137,3 +137,19 @@ def test_the_automatic_person_refines_and_then_trains_all_that_is_left(held: Tab
 def test_a_small_space_is_trained_whole_at_once(held: Table) -> None:
     found = refined(held, 72, 0)
     assert (found.drawn, found.best) == (72, held.errors[:, 0].min())
+
+
+def test_tpe_is_replayed_with_its_own_proposals(held: Table) -> None:
+    pytest.importorskip("optuna")
+    (found,) = searches("tpe", held, 40, [1])
+    assert found.drawn == 40
+    assert found.spent == found.trained * EPOCHS
+    (again,) = searches("tpe", held, 40, [1])
+    assert again == found
+
+
+def test_a_strategy_of_another_package_is_replayed_by_name(held: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.tabular.contenders.entry_points", lambda group: ("mine",))
+    monkeypatch.setattr("engine.tabular.contenders.installed", lambda name: random)
+    assert chosen("mine") == ("mine",)
+    assert list(searches("mine", held, 20, [5])) == list(searches("random", held, 20, [5]))
