@@ -21,6 +21,7 @@ from engine.space.refinement import whatif
 from engine.space.space import Space
 from engine.store.trials import State, Trial
 from engine.strategies.inheritance import Parent
+from engine.strategies.pool import Pool, is_trained
 from engine.strategies.protocol import Defaults, Draw
 from engine.strategies.variables import Variables, cover
 
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 BATCH = 16
 """Graphs proposed together."""
-
-POOL = 4096
-"""Graphs of the space that stand by for proposals that cannot be taken; all of a smaller space."""
-
 
 class Bayes(Defaults):
     """`n` different graphs: a uniform batch first, then those that a model of the results proposes."""
@@ -64,8 +61,7 @@ class Bayes(Defaults):
             self.tell(trial)
         self.total = min(n, space.keys - len(self._keys))
         self._parent = {"from": parent.info.name, "known": _digest(known)} if parent else {}
-        self._pool: list[Graph] = []
-        self._drawn_of_pool = 0
+        self._pool = Pool(space, self._variables, _seed(seed, -1))
 
     def settings(self) -> dict[str, Any]:
         return {"name": self.kind, "n": self._n, "batch": self.at_once, "repeats": 1, **self._parent}
@@ -145,25 +141,11 @@ class Bayes(Defaults):
         proposed = self._variables.graph(asked.params)
         if self._is_new(proposed) and self.space.contains(proposed):
             return proposed
-        pool = self._fresh_pool()
-        if pool:
-            return pool[self._variables.nearest(proposed, self._variables.rows(pool))]
-        # What is left trains like something known, or not at all: it is drawn in random order, as nothing is to be learned.
-        return self.space.sample(1, self.seed, self._keys)[0]
+        # Where every training is known, what is left is drawn in random order: nothing is to be learned from it.
+        return self._pool.nearest(proposed, self._keys, self._forms) or self.space.sample(1, self.seed, self._keys)[0]
 
     def _is_new(self, graph: Graph) -> bool:
-        effective = graph.effective()
-        taught = effective.graph is not None and effective.graph.is_taught
-        return taught and graph.key not in self._keys and effective.key not in self._forms
-
-    def _fresh_pool(self) -> list[Graph]:
-        """New graphs of the space in a random order, more drawn when the last ones are used up."""
-        self._pool = [graph for graph in self._pool if self._is_new(graph)]
-        while not self._pool and self._drawn_of_pool < self.space.keys:
-            self._drawn_of_pool = min(self.space.keys, max(POOL, 2 * self._drawn_of_pool))
-            drawn = self.space.sample(self._drawn_of_pool, _seed(self.seed, -1))
-            self._pool = [graph for graph in drawn if self._is_new(graph)]
-        return self._pool
+        return is_trained(graph) and graph.key not in self._keys and graph.effective().key not in self._forms
 
 
 def _tell(study: optuna.Study, distributions: dict[str, Any], params: dict[str, str] | None, error: float) -> None:
