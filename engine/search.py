@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.command import Parser, run, screen
 from engine.errors import SpaceError
+from engine.executors.group import launched, size_of
 
 if TYPE_CHECKING:
     from engine.control.desk import Desk
@@ -56,6 +57,7 @@ def arguments() -> Parser:
     p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights, shared or yours (beside the run)")
     p.add_argument("--pack", type=int, metavar="K", help="graphs trained together (default: measured)")
     p.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a GPU; on a CPU one a core)")
+    p.add_argument("--processes", type=int, metavar="N", help="processes that share each mini-batch, for large networks (1)")
     p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
     p.add_argument("--detach", action="store_true", help="search in the background, also when the terminal is gone")
@@ -68,6 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def parsed() -> int:
         args = arguments().parse_args(argv)
+        if (group := launched()) is not None and group[0] > 0:
+            from engine.executors.peer import serve
+
+            return serve()
         args.argv = sys.argv[1:] if argv is None else argv
         return _search(args)
 
@@ -81,6 +87,8 @@ def _search(args: argparse.Namespace) -> int:
     started = time.monotonic()
     space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
     space = with_teachers(space, args.teachers)
+    if (processes := size_of(args.processes)) is not None:
+        space = space.with_protocol({"processes": processes})
     _check_numbers(args)
     if args.baselines:
         return _baselines(args, space)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,9 @@ from engine import provenance
 from engine.control.desk import Desk
 from engine.errors import StoreError
 from engine.executors.crew import Task
+from engine.executors.group import Others
 from engine.executors.local import LocalExecutor
+from engine.executors.parallel import ParallelExecutor, group
 from engine.executors.protocol import Executor
 from engine.executors.workers import local_workers
 from engine.loop import Search
@@ -72,25 +74,31 @@ def opened(
     resumed = (folder / INFO).exists()
     if not resumed:
         desk.enter("calibrating")
-    run = Run.open(folder, lock) if resumed else Run.create(folder, _info(space, strategy, folder, options, images), lock)
-    with run:
+    with ExitStack() as held:
+        others = held.enter_context(group(space.protocol.processes, options.workers))
+        info = None if resumed else _info(space, strategy, folder, options, images)
+        run = held.enter_context(Run.open(folder, lock) if info is None else Run.create(folder, info, lock))
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
         gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
-        hire = partial(_executor, space, images, shape, mode, folder, options, gpus)
+        hire = partial(_executor, space, images, shape, mode, folder, options, gpus, others)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
         executor = hire(options.workers or gpus or mode.workers)
-        yield Search(space, strategy, run, executor, shape, options.limit, desk, hire)
+        yield Search(space, strategy, run, executor, shape, options.limit, desk, None if others else hire)
 
 
 def _executor(
-    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options, gpus: int, workers: int
-) -> Executor:
-    """Packs in this process, or in so many workers."""
+    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options, gpus: int,
+    others: Others | None, workers: int,
+) -> Executor:  # fmt: skip
+    """Packs in this process, in so many workers, or shared by the processes of a group."""
     teachers = options.teachers or folder.parent / ".teachers"
+    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers)
+    if others is not None:
+        return ParallelExecutor(task, images, others)
     if workers == 1:
         return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
-    return local_workers(Task(space.protocol, options.data, shape, mode, options.seed, teachers), workers, gpus)
+    return local_workers(task, workers, gpus)
 
 
 def _info(space: Space, strategy: Strategy, folder: Path, options: Options, images: Images) -> RunInfo:
@@ -99,7 +107,10 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
     graphs = demand(own, references(space))
     check_fit((model for graph in graphs for model in graph.models), images.shape, images.classes, space.protocol)
     _check_brought(graphs, space.protocol, images, options.teachers)
-    mode, shape = choose(graphs, space.protocol, images, space.nodes, options.mode, options.workers)
+    fixed, sharing = options.mode, space.protocol.processes
+    if sharing > 1:  # what a compiled pack costs is measured by one process, and says nothing of a group
+        fixed = {"compile": False, **fixed}
+    mode, shape = choose(graphs, space.protocol, images, space.nodes, fixed, options.workers if sharing == 1 else sharing)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
         shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
     return RunInfo(

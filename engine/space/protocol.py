@@ -64,6 +64,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     initialisation: Literal["own", "shared"] = "own"
     """What a node's initial weights depend on: `own` = the graph too, `shared` = only search seed, repeat, node and
     model."""
+    processes: int = 1
+    """Processes that share each mini-batch (data-parallel, `--processes`). Batch normalisation then normalises over each
+    process's part; without it, gradients are the same."""
     teachers: dict[str, str] = {}
     """Weights brought for pre-trained nodes: checksums by `MODEL` or `MODEL@NODE`, written by `--teachers DIR`. Empty: trained
     here, on the training images."""
@@ -94,9 +97,10 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 _LEAST: dict[str, float] = {
     "train": 1, "validation": 1, "split_seed": 0, "epochs": 1, "batch": 1, "warmup": 0, "crop": 0, "cutout": 0,
-    "repeats": 1, "lr": 0, "weight_decay": 0, "momentum": 0, "decay": 0, "label_smoothing": 0, "temperature": 1e-3,
+    "repeats": 1, "processes": 1, "lr": 0, "weight_decay": 0, "momentum": 0, "decay": 0, "label_smoothing": 0,
+    "temperature": 1e-3,
 }
-_MOST: dict[str, float] = {"momentum": 1, "label_smoothing": 1, "repeats": 10_000}
+_MOST: dict[str, float] = {"momentum": 1, "label_smoothing": 1, "repeats": 10_000, "processes": 1_024}
 
 
 def resolve(fields: dict[str, Any], where: str = "protocol") -> Protocol:

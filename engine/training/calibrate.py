@@ -150,7 +150,8 @@ def cores() -> int:
 def _setting(protocol: Protocol, images: Images, mode: Mode, prepared: Any) -> Setting:
     device, dtype = prepared.device, DTYPES[protocol.precision]
     # Epochs enough for the gates' table of iterations to cover every timed step.
-    few = msgspec.structs.replace(protocol, train=min(protocol.train, 4 * protocol.batch), epochs=max(protocol.epochs, 16))
+    few = msgspec.structs.replace(protocol, train=min(protocol.train, 4 * protocol.batch), epochs=max(protocol.epochs, 16),
+                                  processes=1)
     seen = split(images, few)
     few_validation = seen.validation.take(torch.arange(min(8, protocol.validation)))
     small = Split(seen.train.to(device, dtype), few_validation.to(device, dtype))

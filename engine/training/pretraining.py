@@ -138,7 +138,7 @@ class Pretrained:
 def _train_pack(who: Sequence[Who], setting: Setting) -> Generator[None, None, Pretrained]:
     alone = [Graph((model,), (THROUGH,)) for model, _ in who]
     # Its own name decides a network's weights, so that two frozen nodes of one model are two networks.
-    protocol = msgspec.structs.replace(setting.protocol, initialisation="own", join="sum", temperature=1.0)
+    protocol = msgspec.structs.replace(setting.protocol, initialisation="own", join="sum", temperature=1.0, processes=1)
     mode = msgspec.structs.replace(setting.mode, compile=False)
     empty = TeacherBank.of((), setting.split.train, setting.split.validation)
     trainer = PackTrainer(

@@ -32,7 +32,7 @@ from engine.training.fleet import Fleet
 from engine.training.models.registry import build
 from engine.training.pack import pretrained
 
-_WITHOUT_EFFECT = frozenset({"repeats", "chance", "join", "temperature", "initialisation", "teachers"})
+_WITHOUT_EFFECT = frozenset({"repeats", "chance", "join", "temperature", "initialisation", "teachers", "processes"})
 """Protocol fields that do not touch a network trained alone on labels."""
 
 CHUNK = 1024

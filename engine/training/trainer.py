@@ -26,6 +26,7 @@ from engine.training.mode import Mode
 from engine.training.models.registry import build
 from engine.training.optimisers import optimiser, schedule
 from engine.training.pack import PackShape, Plan, plan
+from engine.training.parallel import Share
 from engine.training.seeds import derive, seeded
 from engine.training.teachers import TeacherBank
 
@@ -153,7 +154,8 @@ class PackTrainer:
         )
         module = PackModule(self._fleets(), self.plan, p, self.gates).to(s.accelerator.device)
         chosen = optimiser(module.parameters(), p)
-        self.module, self.optimiser, self.schedule = s.accelerator.prepare(module, chosen, schedule(chosen, p, self.first))
+        self.share = Share.of(s.accelerator, p)
+        self.module, self.optimiser, self.schedule = self.share.prepare(module, chosen, schedule(chosen, p, self.first))
         self.noisy = [fleet for fleet in module.fleets if isinstance(fleet, Fleet) and fleet.noisy]
         # Compiled code is one function for all packs: their shapes are equal, so only the first pack compiles.
         self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile and not self.noisy else self.module
@@ -205,8 +207,10 @@ class PackTrainer:
         for fleet in self.noisy:
             fleet.noise = derive("noise", self.setting.seed, self.setting.repeat, step)
         taught = self.setting.teachers.on_batch(batch, self.plan.used_teachers, self.batches.augments)
-        found: PackLoss = self.step_loss(batch.images, batch.labels, taught, self.gates.at(step))
-        return found
+        total = len(batch.labels)
+        part = self.share.part(total)
+        found: PackLoss = self.step_loss(batch.images[part], batch.labels[part], taught[:, part], self.gates.at(step))
+        return found if self.share.count == 1 else self.share.weigh(found, part.stop - part.start, total)
 
     def step(self, batch: Batch, step: int) -> PackLoss:
         """One optimiser step of all networks."""
@@ -221,17 +225,17 @@ class PackTrainer:
         """Right answers `[graph, node]` on validation images, in eval mode, on the device."""
         self.module.eval()
         inner = self.setting.accelerator.unwrap_model(self.module)
+        self.share.level(inner)
         right = torch.zeros(self.shape.graphs, self.shape.nodes, dtype=torch.int64, device=images.labels.device)
         size = EVALUATION_BATCH.get(images.labels.device.type, 2048)
-        for start in range(0, len(images.labels), size):
+        for start in range(self.share.rank * size, len(images.labels), self.share.count * size):
             part = slice(start, start + size)
             logits = inner.logits(images.images[part], self.setting.teachers.on_validation(part))
             right += (logits.argmax(-1) == images.labels[part]).sum(-1)
-        return right
+        return self.share.sum(right)
 
     def _read(self, epoch: int, progress: Progress, right: Tensor) -> EpochReport:
         total = len(self.setting.split.validation.labels)
         steps = progress.steps
-        return EpochReport(
-            epoch + 1, right.cpu() * (100.0 / total), progress.nodes.cpu() / steps, progress.edges.cpu() / steps
-        )
+        nodes, edges = self.share.sum(progress.nodes), self.share.sum(progress.edges)
+        return EpochReport(epoch + 1, right.cpu() * (100.0 / total), nodes.cpu() / steps, edges.cpu() / steps)

@@ -43,7 +43,8 @@ def home(tmp_path: Path) -> Path:
 def python(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = [str(home / "site"), str(HERE), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=110)
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=110, check=False)
 
 
 def test_the_documented_gate_model_and_data_set_are_searched(home: Path) -> None:

@@ -102,7 +102,7 @@ def test_what_teachers_do_not_depend_on_shares_a_file_and_all_else_does_not(sett
         return cache.path(msgspec.structs.replace(p, **fields), **args)
 
     free = {"repeats": 3, "chance": 5.0, "join": "mean", "temperature": 4.0, "initialisation": "shared",
-            "teachers": {"mlp3": "0" * 32}}
+            "teachers": {"mlp3": "0" * 32}, "processes": 2}
     assert {changed(**{name: value}) for name, value in free.items()} == {plain}
     felt = {"data": "mnist", "train": 41, "validation": 19, "split_seed": 1, "epochs": 5, "batch": 9, "last_batch": "drop",
             "optimizer": "adamw", "lr": 0.2, "momentum": 0.8, "nesterov": False, "weight_decay": 0.0, "schedule": "constant",

@@ -57,10 +57,14 @@ def check_fit(models: Iterable[str], shape: Shape, classes: int, protocol: Proto
     tried for real, since the networks of other packages may read values, which meta tensors do not have.
     """
     last = protocol.train % protocol.batch if protocol.last_batch == "keep" else 0
+    if 0 < (least := min(filter(None, (protocol.batch, last)))) < protocol.processes:
+        raise TrainingError(f"protocol.processes: {protocol.processes} processes cannot share a batch of {least} images",
+                            'ask for fewer, or set protocol.last_batch to "drop"')
     for name in sorted(set(models)):
         for batch in filter(None, dict.fromkeys((protocol.batch, last))):
+            batch //= protocol.processes  # the smallest part that a process has of it
             if _fails(name, shape, classes, batch, "meta") and (told := _fails(name, shape, classes, batch, "cpu")):
-                if batch == last != protocol.batch:
+                if batch < protocol.batch // protocol.processes:
                     raise TrainingError(f"model {name!r} cannot train on the epoch's last batch of {batch}: {told}",
                                         'set protocol.last_batch to "drop", or change protocol.batch')
                 raise TrainingError(f"model {name!r} cannot train on {protocol.data}'s {_shown(shape)} images: {told}",

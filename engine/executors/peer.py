@@ -1,0 +1,37 @@
+"""A process of a data-parallel group that is not the first: it trains its part of what process 0 tells, and writes nothing."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from engine.errors import EngineError
+
+
+def serve() -> int:
+    """Follow process 0 to its end; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is process 0's to answer
+    from engine.executors.parallel import ALIVE, local
+    from engine.training.data import training_part
+    from engine.training.device import same_bits_anywhere
+    from engine.training.parallel import join, tell
+
+    same_bits_anywhere()
+    join()
+    try:
+        task = tell()
+        executor = local(task, training_part(task.protocol.data, task.data))
+        while (job := tell()) is not None:
+            if job != ALIVE:
+                for _ in executor.run([job]):
+                    pass
+    except EngineError as error:
+        print(f"error in a process of the group: {error}", file=sys.stderr)
+        return 2
+    except RuntimeError:  # the connection is gone: process 0 has ended, and has said why
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(serve())
