@@ -148,20 +148,28 @@ class Search:
             kill.settle(Answer(done=False, message=str(error)))
             return
         results = flow.end([stopped(waiting[id][0], id, self.run.info.seed, kill.who) for id in ids])
-        yield from self._record(results)
+        self._keep(results)
         numbers = ", ".join(str(t.number) for t in results.trials)
         self.run.log("kill-trial", key=kill.key, who=kill.who, trials=numbers)
         kill.settle(Answer(done=True, message=f"trial {numbers} is recorded as stopped", status=self.desk.status))
+        yield from self._tell(results)
 
     def _record(self, results: Results, pack: PackDone | PackPaused | None = None) -> Iterator[Event]:
-        """The one place that writes results; they are on the disk before anybody hears of them."""
+        """Results on the disk before anybody hears of them."""
+        self._keep(results)
+        if pack:
+            self.run.log("pack", number=pack.pack, graphs=len(pack.trainings), done=self.done)
+        yield from self._tell(results)
+
+    def _keep(self, results: Results) -> None:
+        """The one place that writes results."""
         if results:
             self.run.add(results.trials, results.trainings, results.curves, results.paused, results.judgements)
         for trial in results.trials:
             self._count(trial)
         self.fresh += len(results.trials)
-        if pack:
-            self.run.log("pack", number=pack.pack, graphs=len(pack.trainings), done=self.done)
+
+    def _tell(self, results: Results) -> Iterator[Event]:
         if results.trials:
             yield TrialsDone(results.trials)
         yield self._progress()

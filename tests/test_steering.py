@@ -18,8 +18,11 @@ from engine.loop import Search
 from engine.store.runs import Run
 from engine.store.status import read_status
 from engine.store.trials import State, Training, Trial
+from engine.strategies.asha import Asha
 from engine.strategies.fixed import Fixed, random
 
+from . import test_rungs as rungs
+from .executors.curves import CurveExecutor
 from .executors.made import MadeExecutor
 from .test_loop import TWINS, A, created, fixed, same, search_on, searched
 
@@ -239,3 +242,39 @@ def _disturbed(search: Search, wishes: Iterator[tuple[int, str, int]], names: li
         pass
     finally:
         events.close()  # type: ignore[attr-defined]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 50), cohort=st.sampled_from([1, 8, 64]), count=st.integers(1, 3),
+    kills=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 199), st.booleans()), max_size=6),
+)  # fmt: skip
+def test_a_trial_killed_between_rungs_stays_killed_and_what_was_judged_stays_judged(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, cohort: int, count: int, kills: list[tuple[int, int, bool]]
+) -> None:
+    """Each kill comes after some events, names a graph, and may be followed by a restart, which judges everything anew."""
+    def start(run: Run) -> tuple[Search, Iterator[object]]:
+        search = rungs.search_on(run, strategy(), CurveExecutor(20, count, seed))
+        return search, search.events()
+
+    def strategy() -> Asha:
+        return Asha(rungs.A, 60, seed, cohort=cohort)
+
+    graphs, answers = strategy().graphs, []
+    with rungs.created(tmp_path_factory.mktemp("rungs") / "run", strategy()) as run:
+        search, events = start(run)
+        for passing, place, restart in kills:
+            list(islice(events, passing))
+            answers.append(asked(search.desk, verb="kill-trial", key=graphs[place % 60].key, who="ada"))
+            list(islice(events, 1))
+            if restart:
+                events.close()  # type: ignore[attr-defined]
+                search, events = start(run)
+        list(events)
+        trials, trainings = run.trials(), run.trainings()
+        assert run.paused() == {}
+    done = sum(answer.done for given_ in answers for answer in given_)
+    killed = {id for id, t in trainings.items() if t.reason == "stopped by ada"}
+    assert len(killed) == done
+    assert [t.number for t in trials] == list(range(60))
+    assert {t.state for t in trials if t.training in killed} <= {State.STOPPED}
