@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ktgtui.messages import Thought
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench
@@ -30,23 +33,34 @@ class Errand:
 
 
 def send(workbench: Workbench, errand: Errand, done: Callable[[], object] = lambda: None) -> None:
-    """Start it, show its command, and say how it ended; a failure shows the last line of what it said."""
-    workbench.did(errand.command())
-    workbench.run_worker(_run(workbench, errand, done), exit_on_error=False)
+    """Start it, show its command, and say how it ended; a failure shows the last line of what it said.
 
-
-async def _run(workbench: Workbench, errand: Errand, done: Callable[[], object]) -> None:
+    It complains into an unlinked file and not into a pipe: a pipe would break, and asyncio's own processes are killed,
+    when the workbench is left.
+    """
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115 - the waiting thread closes it
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *errand.arguments, cwd=workbench.folder, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
-            start_new_session=True)
+        process = subprocess.Popen([sys.executable, *errand.arguments], cwd=workbench.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=complaints, start_new_session=True)
     except OSError as error:
+        complaints.close()
         workbench.notify(str(error.strerror or error), title=errand.title, severity="error", markup=False)
         return
-    _, told = await process.communicate()
-    if process.returncode:
-        last = _last(told) or f"exit code {process.returncode}"
-        workbench.notify(last, title=f"{errand.title} failed", severity="error", markup=False)
+    workbench.did(errand.command())
+
+    def wait() -> None:
+        code = process.wait()
+        with complaints:
+            complaints.seek(0)
+            told = _last(complaints.read()) or f"exit code {code}"
+        workbench.post_message(Thought(lambda: _ended(workbench, errand, code, told, done)))
+
+    threading.Thread(target=wait, name=errand.title, daemon=True).start()
+
+
+def _ended(workbench: Workbench, errand: Errand, code: int, told: str, done: Callable[[], object]) -> None:
+    if code:
+        workbench.notify(told, title=f"{errand.title} failed", severity="error", markup=False)
         return
     workbench.notify(errand.outcome, title=errand.title, markup=False)
     done()

@@ -31,7 +31,7 @@ class Crossing:
 
     @property
     def title(self) -> str:
-        return f"{self.inner.title}, {self.inner.variable}, a panel for each value of {self.outer.variable}"
+        return f"{self.inner.variable}, a panel for each value of {self.outer.variable}: {self.inner.title}"
 
     @property
     def command(self) -> str:
