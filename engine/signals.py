@@ -20,7 +20,8 @@ from engine.command import INTERRUPTED
 from engine.control.desk import Desk, End
 
 SOFT = {End.KEEP: 13.0, End.NOW: 4.0}
-"""Seconds after which the main thread is interrupted, if its loop has not come to a wish: an epoch may take minutes."""
+"""Seconds after which the main thread is interrupted, if its loop has not come to a wish: an epoch may take minutes. Where
+there is no loop yet, it is interrupted at once."""
 HARD = {End.KEEP: 18.0, End.NOW: 11.0}
 """Seconds after which the process and its workers are ended from outside: the main thread may be in a long native call."""
 
@@ -65,12 +66,12 @@ class Signals:
     def watch(self) -> None:
         """Interrupt, and at last end, a search that does not come to a wish."""
         desk = self.desk
-        if desk.wished is None or desk.end not in SOFT:
+        if desk.wished is None or desk.end not in SOFT or desk.has_ended:
             return
         late = time.monotonic() - desk.wished
         if late > HARD[desk.end]:
             end_at_once(desk.code)
-        if late > SOFT[desk.end] and not desk.leaving:
+        if late > (SOFT[desk.end] if desk.training else 0) and not desk.leaving:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 

@@ -95,8 +95,12 @@ class Desk:
         if self.folder:
             write_status(self.folder, shown)
 
+    @property
+    def has_ended(self) -> bool:
+        return self.phase in ENDED
+
     def shown_phase(self) -> str:
-        if self.phase in ENDED:
+        if self.has_ended:
             return self.phase
         if self.end >= End.KEEP:
             return "stopping"
@@ -150,11 +154,12 @@ class Desk:
         return _yes("going on")
 
     def _stop(self, request: Request) -> Answer:
-        if self.end and not (self.end is End.FINISH and not request.finish):
+        if self.has_ended or self.end >= (End.FINISH if request.finish else End.KEEP):
             return _yes(f"{self.shown_phase()} already")
-        self.stop(End.FINISH if request.finish else End.NOW, request.who)
+        finishes = request.finish and self.training  # before there are packs there is nothing to wait for
+        self.stop(End.FINISH if finishes else End.NOW, request.who)
         packs = len(self.status.packs)
-        return _yes(f"finishing: it stops when running packs are done ({packs} now)" if request.finish else "stopping")
+        return _yes(f"finishing: it stops when running packs are done ({packs} now)" if finishes else "stopping")
 
     def _set(self, request: Request) -> Answer:
         if request.workers is None or not 1 <= request.workers <= MOST_WORKERS:
@@ -182,7 +187,7 @@ class Desk:
         try:
             yield
         except BaseException as error:
-            if self.phase not in ENDED:
+            if not self.has_ended:
                 self.enter(*("failed", str(error)) if isinstance(error, EngineError) else ("stopped", ""))
             raise
         finally:

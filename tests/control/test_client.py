@@ -61,6 +61,7 @@ def test_every_verb_is_answered(tmp_path: Path) -> None:
         assert control.set_workers(folder, 3).done
         assert desk.workers == 3
         assert not control.kill_trial(folder, "ab").done
+        desk.training = True
         finishing = control.stop(folder, finish=True)
         assert finishing.done
         assert finishing.status is not None
@@ -201,6 +202,14 @@ def test_the_holder_is_silent_here_or_on_another_host(tmp_path: Path) -> None:
     assert said.startswith("process 7 on elsewhere did not answer within 0 s: that machine is down")
 
 
+def test_a_search_on_another_host_is_steered_through_the_folder(tmp_path: Path) -> None:
+    with served(tmp_path) as desk:
+        holder = msgspec.json.decode((tmp_path / HOLDER).read_bytes(), type=Holder)
+        replace_file(tmp_path / HOLDER, msgspec.json.encode(msgspec.structs.replace(holder, host="elsewhere", pid=1)))
+        assert control.pause(tmp_path).done
+        assert desk.paused
+
+
 def test_a_holder_that_answers_no_control_is_named(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
     assert refused(tmp_path).startswith(f"process {os.getpid()} on {socket.gethostname()} holds the folder but answers no")
@@ -239,6 +248,7 @@ def test_the_command_answers_in_a_line_or_in_json(tmp_path: Path, capsys: pytest
     folder = tmp_path / "run"
     with served(folder) as desk:
         desk.enter("training")
+        desk.training = True
         desk.show(Status(phase="training", done=37, total=513, rate=1.5, eta=317.0))
         assert main([str(folder), "status"]) == 0
         assert capsys.readouterr().out == f"{folder}: training\n  37 of 513 trials, 1.5 graphs/s, 5 min left\n"
