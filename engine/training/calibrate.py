@@ -1,7 +1,7 @@
 """Choosing the mode by measurement: how many graphs a pack, which layout, compiled or not (DESIGN.md, "Fleet training").
 
-A short run of real steps on the device; what is fixed by the user is not measured. The choice goes into `run.json`
-with its reason, and a resume reuses it.
+A short run of real steps on the device, kept for the next search (`engine.training.measured`); what is fixed by the user is
+not measured. The choice goes into `run.json` with its reason, and a resume reuses it.
 """
 
 from __future__ import annotations
@@ -16,22 +16,20 @@ from typing import Any
 import msgspec
 import psutil
 import torch
-from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.training.data import Images, Split, split
+from engine.training import measured
+from engine.training.bench import Bench
+from engine.training.data import Images
 from engine.training.device import accelerator
-from engine.training.fleet import LAYOUTS, Fleet
+from engine.training.fleet import LAYOUTS
+from engine.training.measured import Measured
 from engine.training.mode import Mode
-from engine.training.models.registry import build
 from engine.training.pack import PackShape, shape_for
-from engine.training.seeds import seeded
-from engine.training.teachers import TeacherBank
-from engine.training.trainer import DTYPES, PackTrainer, Setting
 
-SIZES = (1, 4, 16, 64, 128)
+SIZES = (1, 4, 16, 32, 64, 128)
 """Pack sizes tried, in this order, until a larger one gains less than `ENOUGH` or would not fit."""
 
 ENOUGH = 1.05
@@ -41,71 +39,118 @@ BUDGET = 8.0
 """Seconds of measuring after which no larger pack is tried."""
 
 MEMORY_SHARE = 0.4
-"""Share of the free memory that a pack may take."""
+"""Share of the free memory that the packs of all workers may take."""
 
 MEMORY_MOST = 2 << 30
-"""Bytes a pack takes at most on a CPU: larger ones gain nothing there."""
+"""Bytes that packs take at most on a CPU: larger ones gain nothing there."""
+
+MEMORY_REFUSED = 0.9
+"""Share of the free memory above which a pack is refused, whoever asks for it."""
 
 ALONE_BELOW = 10.0
 """Seconds of work below which one process does it all: another one loads torch for 3 s first."""
 
-COMPILE_FROM = 240.0
-"""Seconds of eager training from which compiling is tried: it costs 5-30 s a search."""
+COMPILE_FROM = 90.0
+"""Seconds of eager training a worker from which compiling is tried: it costs 10-30 s a search and saves a quarter."""
+
+SLOW = 1.5
+"""A bfloat16 product that takes this many times as long as a float32 one is worth a word."""
 
 
 @dataclass
-class Bench:
-    """Small pieces of the real data, and one way to time packs on them."""
+class Calibration:
+    """What is known about a search's packs, measured where it is not."""
 
-    graphs: Sequence[Graph]
-    protocol: Protocol
-    nodes: int
-    setting: Setting
+    bench: Bench
     mode: Mode
+    workers: int
+    known: Measured
+    fresh: bool = False
+    """Was anything measured now?"""
 
-    def trainer(self, shape: PackShape, mode: Mode) -> PackTrainer:
-        graphs = list(self.graphs[: shape.graphs])
-        setting = replace(self.setting, mode=mode)
-        bank = TeacherBank.of(
-            [_spare_fleet(m, setting) for m, _ in shape.teachers], setting.split.train, setting.split.validation
-        )
-        return PackTrainer(graphs, ["calibration"] * len(graphs), shape, replace(setting, teachers=bank))
+    def layouts(self) -> dict[str, Any]:
+        """The faster layout of each model, on four networks of it; perceptrons are stacked (5-7 times faster)."""
+        for model in sorted({m for g in self.bench.graphs for i, m in enumerate(g.models, 1) if not g.is_pretrained(i)}):
+            if model.startswith("mlp"):
+                self.known.layouts[model] = "stacked"
+            elif model not in self.known.layouts:
+                self.fresh = True
+                self.known.layouts[model] = _quicker_layout(self.bench, self.mode, model)
+        return dict(self.known.layouts)
 
-    def seconds(self, shape: PackShape, mode: Mode, steps: int = 4) -> tuple[float, float]:
-        """(seconds of the quickest step, seconds of the first one): others who use the machine only ever add time."""
-        trainer = self.trainer(shape, mode)
-        trainer.module.train()
-        batch = next(trainer.batches.epoch(0))
-        taken = []
-        for _ in range(steps + 1):
-            self._wait()
-            start = time.perf_counter()
-            # Always iteration 1: the bench's data are few, a short protocol on them may have no other.
-            trainer.step(batch, 1)
-            self._wait()
-            taken.append(time.perf_counter() - start)
-        return min(taken[1:]), taken[0]
+    def size(self, graphs: int) -> tuple[int, float, str]:
+        """(graphs a pack, seconds a graph-step of one worker, why)."""
+        best, told, started = 0, "", time.monotonic()
+        for size in SIZES:
+            if best and self.bytes_of(size) > (room := _room(self.mode.device) / self.workers):
+                told = f"; {size} would need about {self.bytes_of(size) / 2**30:.1f} GB of {room / 2**30:.1f}"
+                break
+            if best and (best >= graphs or (size not in self.known.steps and time.monotonic() - started > BUDGET)):
+                break
+            self._time(best, size)
+            gain = (self.known.steps[best] / best) / (self.known.steps[size] / size) if best else ENOUGH
+            if gain < ENOUGH:
+                told = f"; {size} gives {100 * (gain - 1):+.0f} %"
+                break
+            best = size
+        each = self.known.steps[best] / best
+        shared = balanced(graphs, best, self.workers)
+        when = "" if self.fresh else ", measured earlier"
+        return shared, each, f"{shared} graphs a pack: {1 / each:,.0f} graph-steps/s a worker with {best}{told}{when}"
 
-    def memory(self, shape: PackShape, mode: Mode) -> int:
-        """Bytes a pack holds at its fullest: what autograd keeps for the backward pass, weights four times, logits."""
-        trainer = self.trainer(shape, mode)
-        trainer.module.train()
-        batch = next(trainer.batches.epoch(0))
-        kept: dict[int, int] = {}
+    def _time(self, best: int, size: int) -> None:
+        """Time a size, in turns with the best one so far."""
+        if size not in self.known.steps:
+            self.fresh = True
+            sizes = [s for s in (best, size) if s]
+            times, _ = self.bench.race([(self.bench.shape(s), self.mode) for s in sizes])
+            self.known.steps.update(zip(sizes, times, strict=True))
 
-        def keep(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
+    def bytes_of(self, size: int) -> int:
+        """Bytes a pack of `size` graphs takes at its fullest."""
+        if not self.known.graph_bytes:
+            two, four = (self.bench.memory(self.bench.shape(n), self.mode) for n in (2, 4))
+            self.known.graph_bytes = max(1, (four - two) // 2, four // 4)
+        return self.known.graph_bytes * size
 
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            trainer.loss(batch, 1)
-        weights = sum(p.numel() * p.element_size() for p in trainer.module.parameters())
-        return sum(kept.values()) + 4 * weights
+    def refuse_what_does_not_fit(self, size: int) -> None:
+        """Raise TrainingError if `workers` packs of that size need more memory than is free."""
+        free = _free(self.mode.device) * MEMORY_REFUSED / self.workers
+        if (need := self.bytes_of(size)) > free:
+            most = max(1, int(free // self.known.graph_bytes))
+            share = f" for each of {self.workers} workers" if self.workers > 1 else ""
+            raise TrainingError(
+                f"a pack of {size} graphs needs about {need / 2**30:.1f} GB, but {free / 2**30:.1f} GB are free{share}",
+                f"use --pack {most} or less" if most > 1 else "use smaller models or fewer --workers",
+            )
 
-    def _wait(self) -> None:
-        if self.setting.accelerator.device.type == "cuda":
-            torch.cuda.synchronize(self.setting.accelerator.device)
+    def compile(self, shape: PackShape, seconds: float, must: bool) -> Mode:
+        """The mode with compilation if it pays (or must be) for `seconds` of eager training a worker."""
+        compiled, name = msgspec.structs.replace(self.mode, compile=True), _digest(shape)
+        if name not in self.known.compiled:
+            self.fresh = True
+            try:
+                (eager, quick), (_, first) = self.bench.race([(shape, self.mode), (shape, compiled)])
+            except (RuntimeError, OSError) as error:
+                if must:
+                    raise TrainingError(f"--compile: {str(error).splitlines()[0]}", "leave --compile out") from None
+                return self.mode
+            self.known.compiled[name] = (eager, quick, first)
+        eager, quick, first = self.known.compiled[name]
+        gain = f"compiled: {eager / quick:.1f} times faster a step after {first:.0f} s"
+        if must or first + seconds * quick / eager < seconds:
+            return msgspec.structs.replace(compiled, reason=f"{self.mode.reason}; {gain}")
+        return msgspec.structs.replace(self.mode, reason=f"{self.mode.reason}; not {gain}")
+
+    def remark(self) -> str:
+        """What the user should know about the protocol's precision on this device."""
+        if self.bench.protocol.precision != "bfloat16":
+            return ""
+        if not self.known.slow_bfloat16:
+            self.fresh = True
+            self.known.slow_bfloat16 = _slow_bfloat16(self.bench.setting.accelerator.device)
+        slow = self.known.slow_bfloat16
+        return f"; bfloat16 products take {slow:.1f} times as long as float32 ones here" if slow > SLOW else ""
 
 
 def choose(
@@ -115,6 +160,7 @@ def choose(
     """The mode and the packs' shape for a search over these effective graphs; `fixed` fields of Mode are kept.
 
     `workers` are the processes that will share the device; None on a CPU: as many as there are cores and graphs.
+    Raises TrainingError for a pack that will not fit in memory, or a model that cannot train on these data.
     """
     prepared = accelerator(protocol)
     if prepared.device.type == "cpu":
@@ -124,20 +170,31 @@ def choose(
     mode = Mode(pack=fixed.get("pack") or 1, threads=threads, device=prepared.device.type, compile=False)
     if not graphs:
         return mode, shape_for(graphs, 1, nodes)
-    bench = Bench(graphs, protocol, nodes, _setting(protocol, images, mode, prepared), mode)
-    mode = msgspec.structs.replace(mode, layouts=_layouts(bench))
-    size, step, reason = fixed.get("pack"), None, "as asked"
-    if size is None:
-        size, step, reason = _size(bench, mode, workers or 1)
-    steps = protocol.epochs * protocol.steps_an_epoch()
-    if step is not None and step * steps * len(graphs) < ALONE_BELOW:
-        workers = 1
-    mode = msgspec.structs.replace(mode, pack=size, reason=reason, workers=workers or 1)
-    shape = shape_for(graphs, size, nodes)
-    wanted = fixed.get("compile")
-    if wanted or (wanted is None and _worth_trying(bench, step, len(graphs))):
-        mode = _compiled(bench, shape, mode, len(graphs), must=bool(wanted))
+    place = measured.place(graphs, protocol, prepared.device, threads, workers or 1)
+    bench = Bench.of(graphs, protocol, images, nodes, mode, prepared)
+    known = Calibration(bench, mode, workers or 1, measured.load(place))
+    mode, shape = _decided(known, fixed, len(graphs))
+    if known.fresh:
+        measured.save(place, known.known)
     return mode, shape
+
+
+def _decided(known: Calibration, fixed: Mapping[str, Any], graphs: int) -> tuple[Mode, PackShape]:
+    protocol = known.bench.protocol
+    known.mode = msgspec.structs.replace(known.mode, layouts=known.layouts())
+    known.bench.setting = replace(known.bench.setting, mode=known.mode)
+    size, each, reason = fixed.get("pack"), None, "as asked"
+    if size is None:
+        size, each, reason = known.size(graphs)
+    known.refuse_what_does_not_fit(min(size, graphs))
+    seconds = None if each is None else each * protocol.epochs * protocol.steps_an_epoch() * graphs
+    workers = 1 if seconds is not None and seconds < ALONE_BELOW else known.workers
+    known.mode = msgspec.structs.replace(known.mode, pack=size, reason=reason + known.remark(), workers=workers)
+    shape = shape_for(known.bench.graphs, size, known.bench.nodes)
+    wanted = fixed.get("compile")
+    if wanted or (wanted is None and seconds is not None and _worth_compiling(seconds / workers, known.mode.device)):
+        return known.compile(shape, (seconds or 0.0) / workers, must=bool(wanted)), shape
+    return known.mode, shape
 
 
 def cores() -> int:
@@ -147,68 +204,6 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _setting(protocol: Protocol, images: Images, mode: Mode, prepared: Any) -> Setting:
-    device, dtype = prepared.device, DTYPES[protocol.precision]
-    # Epochs enough for the gates' table of iterations to cover every timed step.
-    few = msgspec.structs.replace(protocol, train=min(protocol.train, 4 * protocol.batch), epochs=max(protocol.epochs, 16),
-                                  processes=1)
-    seen = split(images, few)
-    few_validation = seen.validation.take(torch.arange(min(8, protocol.validation)))
-    small = Split(seen.train.to(device, dtype), few_validation.to(device, dtype))
-    return Setting(few, small, 0, 0, mode, prepared, TeacherBank.of((), small.train, small.validation))
-
-
-def _spare_fleet(model: str, setting: Setting) -> Fleet:
-    train = setting.split.train
-    with seeded("spare", model):
-        network = build(model, train.shape, train.classes)
-    return Fleet([network.to(train.images.dtype)], setting.mode.layouts.get(model, "stacked"))
-
-
-def _layouts(bench: Bench) -> dict[str, Any]:
-    """The faster layout of each model, on four networks of it; perceptrons are stacked (5-7 times faster)."""
-    models = sorted({m for g in bench.graphs for i, m in enumerate(g.models, 1) if not g.is_pretrained(i)})
-    chosen: dict[str, Any] = {}
-    for model in models:
-        if model.startswith("mlp"):
-            chosen[model] = "stacked"
-            continue
-        alone = [Graph((model,), ("through",))] * 4
-        times = {}
-        for layout in LAYOUTS:
-            mode = msgspec.structs.replace(bench.mode, layouts={model: layout})
-            try:
-                times[layout] = replace(bench, graphs=alone).seconds(shape_for(alone, 4, 1), mode, 2)[0]
-            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-                told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-                raise TrainingError(f"model {model!r} cannot train on {bench.protocol.data}: {told}") from error
-        chosen[model] = min(times, key=lambda layout: times[layout])
-    return chosen
-
-
-def _size(bench: Bench, mode: Mode, workers: int) -> tuple[int, float, str]:
-    """(graphs a pack, seconds a graph-step of one worker, why)."""
-    room = _room(mode.device) // workers
-    alone = bench.memory(shape_for(bench.graphs[:1], 1, bench.nodes), mode)
-    best, best_rate, told = 0, 0.0, ""
-    started = time.monotonic()
-    for size in SIZES:
-        wanted = min(size, len(bench.graphs))
-        if best and alone * wanted > room:
-            told = f"; {wanted} would need about {alone * wanted / 2**30:.1f} GB"
-            break
-        step, _ = bench.seconds(shape_for(bench.graphs[:wanted], wanted, bench.nodes), mode)
-        rate = wanted / step
-        if rate < best_rate * ENOUGH:
-            told = f"; {wanted} gives {100 * (rate / best_rate - 1):+.0f} %"
-            break
-        best, best_rate = wanted, rate
-        if wanted == len(bench.graphs) or time.monotonic() - started > BUDGET:
-            break
-    shared = balanced(len(bench.graphs), best, workers)
-    return shared, 1 / best_rate, f"{shared} graphs a pack: {best_rate:,.0f} graph-steps/s a worker with {best}{told}"
-
-
 def balanced(graphs: int, most: int, workers: int) -> int:
     """The pack size, at most `most`, that gives every worker as many packs as the others."""
     packs = -(-graphs // most)
@@ -216,32 +211,46 @@ def balanced(graphs: int, most: int, workers: int) -> int:
     return max(1, -(-graphs // packs))
 
 
-def _room(device: str) -> int:
-    if device == "cuda":
-        return int(torch.cuda.mem_get_info()[0] * MEMORY_SHARE)
-    return min(MEMORY_MOST, int(psutil.virtual_memory().available * MEMORY_SHARE))
-
-
-def _worth_trying(bench: Bench, step: float | None, graphs: int) -> bool:
-    """Is there a compiler, and enough work to pay for compiling?"""
-    if step is None or (bench.setting.accelerator.device.type == "cpu" and not (shutil.which("g++") or os.environ.get("CXX"))):
-        return False
-    steps = bench.protocol.epochs * bench.protocol.steps_an_epoch()
-    return step * steps * graphs > COMPILE_FROM
-
-
-def _compiled(bench: Bench, shape: PackShape, mode: Mode, graphs: int, must: bool) -> Mode:
-    """The mode with compilation if it pays (or must be); a compiler that fails is a reason not to."""
-    steps = bench.protocol.epochs * bench.protocol.steps_an_epoch() * -(-graphs // shape.graphs)
-    eager, _ = bench.seconds(shape, mode)
-    compiled = msgspec.structs.replace(mode, compile=True)
+def _quicker_layout(bench: Bench, mode: Mode, model: str) -> Any:
+    alone = [Graph((model,), ("through",))] * 4
     try:
-        quick, first = bench.seconds(shape, compiled)
-    except (RuntimeError, OSError) as error:
-        if must:
-            raise TrainingError(f"--compile: {str(error).splitlines()[0]}", "leave --compile out") from None
-        return mode
-    gain = f"compiled: {eager / quick:.1f} times faster a step after {first:.0f} s"
-    if must or first + quick * steps < eager * steps:
-        return msgspec.structs.replace(compiled, reason=f"{mode.reason}; {gain}")
-    return msgspec.structs.replace(mode, reason=f"{mode.reason}; not {gain}")
+        shape = shape_for(alone, 4, 1)
+        modes = [msgspec.structs.replace(mode, layouts={model: layout}) for layout in LAYOUTS]
+        times, _ = replace(bench, graphs=alone).race([(shape, m) for m in modes], 2)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise TrainingError(f"model {model!r} cannot train on {bench.protocol.data}: {told}") from error
+    return min(zip(times, LAYOUTS, strict=True))[1]
+
+
+def _free(device: str) -> int:
+    return int(torch.cuda.mem_get_info()[0] if device == "cuda" else psutil.virtual_memory().available)
+
+
+def _room(device: str) -> int:
+    room = int(_free(device) * MEMORY_SHARE)
+    return room if device == "cuda" else min(MEMORY_MOST, room)
+
+
+def _worth_compiling(seconds: float, device: str) -> bool:
+    """Is there a compiler, and enough work to pay for compiling?"""
+    there = device != "cpu" or shutil.which("g++") or os.environ.get("CXX")
+    return bool(there) and seconds > COMPILE_FROM
+
+
+def _digest(shape: PackShape) -> str:
+    return f"{shape.graphs} x {shape.nodes}: {' '.join(f'{m}*{n}' for m, n in shape.slots.items())}"
+
+
+def _slow_bfloat16(device: torch.device) -> float:
+    """Seconds of a bfloat16 product over those of a float32 one."""
+    times = []
+    for dtype in (torch.bfloat16, torch.float32):
+        a = torch.ones(256, 256, dtype=dtype, device=device)
+        taken = []
+        for _ in range(4):
+            start = time.perf_counter()
+            (a @ a).sum().item()
+            taken.append(time.perf_counter() - start)
+        times.append(min(taken))
+    return times[0] / times[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,10 +13,13 @@ import torch
 from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
-from engine.training import calibrate
+from engine.training import calibrate, device, measured
+from engine.training.bench import Bench
 from engine.training.calibrate import choose
 from engine.training.data import training_part
 from engine.training.fleet import LAYOUTS
+from engine.training.mode import Mode
+from engine.training.models.measures import count_parameters
 from engine.training.pack import trainable
 
 DML = Graph(("mlp4", "cnn2", "mlp4"), ("through",) * 9)
@@ -25,8 +29,9 @@ GRAPHS = [DML, KD, ALONE, DML, KD]
 
 
 @pytest.fixture(autouse=True)
-def _threads():
-    """`choose` sets the process's threads: they are put back."""
+def _threads(monkeypatch, tmp_path):
+    """`choose` sets the process's threads: they are put back. What it measures is kept for one test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -112,27 +117,118 @@ def test_a_size_that_would_not_fit_is_not_tried(monkeypatch):
     assert "4 would need about" in mode.reason
 
 
+def racing(monkeypatch, seconds, first=0.0):
+    """Steps of `seconds(shape, mode)`; returns the list of races that were run."""
+    races = []
+
+    def race(self, contenders, rounds=4):
+        races.append([(shape.graphs, mode.compile) for shape, mode in contenders])
+        return [seconds(shape, mode) for shape, mode in contenders], [first] * len(contenders)
+
+    monkeypatch.setattr(Bench, "race", race)
+    return races
+
+
 def test_a_larger_pack_must_be_worth_it(monkeypatch):
     """With steps that take as long as their graphs are many, one graph a pack is best."""
-    monkeypatch.setattr(calibrate.Bench, "seconds", lambda self, shape, mode, steps=4: (float(shape.graphs), 0.0))
+    races = racing(monkeypatch, lambda shape, mode: float(shape.graphs))
     mode, _ = chosen([ALONE] * 5, {"threads": 1})
     assert mode.pack == 1
     assert "; 4 gives +0 %" in mode.reason
+    assert races == [[(1, False)], [(1, False), (4, False)]]
 
 
 def test_the_largest_pack_is_taken_where_steps_cost_the_same(monkeypatch):
-    monkeypatch.setattr(calibrate.Bench, "seconds", lambda self, shape, mode, steps=4: (0.001, 0.0))
+    racing(monkeypatch, lambda shape, mode: 0.001)
     all_of_them = len(os.sched_getaffinity(0))  # one process has the machine to itself
     assert chosen([ALONE] * 70, {"threads": all_of_them})[0].pack == 70
 
 
+def test_what_was_measured_is_measured_once(monkeypatch):
+    races = racing(monkeypatch, lambda shape, mode: 0.001)
+    first, _ = chosen([ALONE] * 20, {"threads": 1})
+    seen = len(races)
+    assert seen > 1
+    second, _ = chosen([ALONE] * 20, {"threads": 1})
+    assert len(races) == seen
+    assert second.pack == first.pack
+    assert second.reason == f"{first.reason}, measured earlier"
+    chosen([ALONE] * 200, {"threads": 1})  # larger packs are new, the others are known
+    assert [size for race in races[seen:] for size, _ in race] == [32, 64, 64, 128]
+    before = len(races)
+    chosen([ALONE] * 20, {"threads": 1}, batch=8)
+    assert len(races) > before
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"steps": {"1": "quick"}}', b"\xff\x00"])
+def test_a_damaged_cache_is_as_good_as_none(monkeypatch, damage):
+    racing(monkeypatch, lambda shape, mode: 0.001)
+    first, _ = chosen([ALONE] * 4, {"threads": 1})
+    (file,) = measured.folder().glob("packs-*.json")
+    file.write_bytes(damage)
+    assert chosen([ALONE] * 4, {"threads": 1})[0] == first
+
+
+def test_a_home_that_cannot_be_written_to_is_no_error(monkeypatch, tmp_path):
+    racing(monkeypatch, lambda shape, mode: 0.001)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert chosen([ALONE] * 4, {"threads": 1})[0].pack >= 1
+
+
+def test_the_quickest_of_steps_taken_in_turn_counts(monkeypatch):
+    """A machine that is busy for a while slows both contenders, and only some of their steps."""
+    turns = []
+    times = {"a": iter([9, 1.0, 5.0, 5.0]), "b": iter([9, 5.0, 2.0, 5.0])}
+
+    def stepper(self, shape, mode):
+        def step():
+            turns.append(shape)
+            return next(times[shape])
+
+        return step
+
+    monkeypatch.setattr(Bench, "stepper", stepper)
+    bench = object.__new__(Bench)
+    quickest, _ = bench.race([("a", None), ("b", None)], rounds=3)
+    assert quickest == [1.0, 2.0]
+    assert turns == ["a", "b"] * 4
+
+
+def test_a_pack_that_will_not_fit_is_refused_before_it_starts(monkeypatch):
+    monkeypatch.setattr(calibrate, "_free", lambda device: 1 << 20)
+    graphs = [ALONE] * 400
+    with pytest.raises(TrainingError, match=r"a pack of 400 graphs needs about .* GB, but .* are free; use --pack \d+ or less"):
+        chosen(graphs, {"threads": all_cores(), "pack": 400})
+    assert chosen(graphs, {"threads": all_cores(), "pack": 2})[0].pack == 2
+
+
+def all_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def test_a_slow_bfloat16_is_told(monkeypatch):
+    monkeypatch.setattr(calibrate, "_slow_bfloat16", lambda device: 14.0)
+    bench = object.__new__(Bench)
+    bench.protocol = resolve({"data": "digits", "precision": "bfloat16"})
+    bench.setting = SimpleNamespace(accelerator=SimpleNamespace(device=torch.device("cpu")))
+    known = calibrate.Calibration(bench, Mode(pack=1), 1, measured.Measured())
+    assert known.remark() == "; bfloat16 products take 14.0 times as long as float32 ones here"
+    known.known.slow_bfloat16 = 0.5
+    assert known.remark() == ""
+
+
+def test_bfloat16_is_timed_for_real():
+    assert calibrate._slow_bfloat16(torch.device("cpu")) > 0
+
+
 def test_a_compiler_that_fails_is_a_reason_not_to_unless_asked_for(monkeypatch):
-    def seconds(self, shape, mode, steps=4):
+    def seconds(shape, mode):
         if mode.compile:
             raise RuntimeError("no compiler here\nand a page of its talk")
-        return 1e-3, 0.0
+        return 1e-3
 
-    monkeypatch.setattr(calibrate.Bench, "seconds", seconds)
+    racing(monkeypatch, seconds)
     monkeypatch.setattr(calibrate, "COMPILE_FROM", 0.0)
     monkeypatch.setattr(calibrate.shutil, "which", lambda name: name)
     assert chosen([ALONE] * 4, {"threads": 1})[0].compile is False
@@ -143,12 +239,22 @@ def test_a_compiler_that_fails_is_a_reason_not_to_unless_asked_for(monkeypatch):
 
 @pytest.mark.parametrize(("first", "pays"), [(0.001, True), (1e6, False)])
 def test_compiling_is_chosen_when_it_pays_over_the_whole_search(monkeypatch, first, pays):
-    def seconds(self, shape, mode, steps=4):
-        return (0.5e-3, first) if mode.compile else (1e-3, 0.0)
-
-    monkeypatch.setattr(calibrate.Bench, "seconds", seconds)
+    racing(monkeypatch, lambda shape, mode: 0.5e-3 if mode.compile else 1e-3, first)
     monkeypatch.setattr(calibrate, "COMPILE_FROM", 0.0)
     monkeypatch.setattr(calibrate.shutil, "which", lambda name: name)
     mode, _ = chosen([ALONE] * 200, {"threads": 1})
     assert mode.compile is pays
     assert mode.reason.endswith(f"{'' if pays else 'not '}compiled: 2.0 times faster a step after {first:.0f} s")
+
+
+@pytest.mark.parametrize("models", [("mlp4", "mlp7"), ("cnn2", "cnn3")])
+def test_memory_grows_with_the_graphs(models):
+    """The model is linear in the pack's size: a pack of eight weighs what four weigh twice."""
+    protocol = resolve({"data": "digits", "train": 64, "validation": 32, "batch": 16, "epochs": 2})
+    graphs = [Graph((models[0], models[1], models[1]), ("through",) * 9)]
+    mode = Mode(pack=1, threads=1)
+    bench = Bench.of(graphs, protocol, training_part("digits", Path()), 3, mode, device.accelerator(protocol))
+    four, eight = (bench.memory(bench.shape(n), mode) for n in (4, 8))
+    assert eight == pytest.approx(2 * four, rel=0.05)
+    weights = sum(count_parameters(m, (1, 8, 8), 10) for m in graphs[0].models) * 4
+    assert eight > 8 * 3 * weights
