@@ -52,13 +52,14 @@ class Convolutions(nn.Module):
     def __init__(self, like: nn.Conv2d, size: int) -> None:
         super().__init__()
         self.size, self.inside = size, like.in_channels
-        self.how = (like.stride, like.padding, like.dilation)
+        assert not isinstance(like.padding, str)
+        self.stride, self.padding, self.dilation = like.stride, like.padding, like.dilation
         self.weight, self.bias = like.weight, like.bias
 
     def forward(self, x: Tensor) -> Tensor:
         groups = 1 if x.shape[1] == self.inside else self.size
         bias = None if self.bias is None else self.bias.flatten()
-        out = conv2d(x, self.weight.flatten(0, 1), bias, *self.how, groups)
+        out = conv2d(x, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, groups)
         # Images of one channel are in both memory formats at once, and the convolution then answers in the slower one.
         return out.contiguous(memory_format=torch.channels_last)
 
@@ -87,7 +88,7 @@ class Normalisations(nn.Module):
 
 
 def _convolution(layer: nn.Conv2d, size: int) -> nn.Module | None:
-    plain = layer.groups == 1 and layer.padding_mode == "zeros"
+    plain = layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     return Convolutions(layer, size) if plain else None
 
 
@@ -119,7 +120,7 @@ def _converted(module: nn.Module, size: int) -> nn.Module | None:
     if not (type(module) in KEPT or getattr(module, "abreast", False)):
         return None
     if hasattr(module, "networks"):
-        module.networks = size
+        vars(module)["networks"] = size
     for name, child in module.named_children():
         converted = _converted(child, size)
         if converted is None:

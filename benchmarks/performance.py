@@ -1,0 +1,273 @@
+"""The table of docs/performance.md: packs beside a lean loop, where a step's time goes, and what the cores can do.
+
+    python benchmarks/performance.py digits compiled cnn8 cnn28 cifar profile whole     (or some of them)
+    python benchmarks/performance.py --write         write docs/performance.md from what was measured
+
+Rows are kept in benchmarks/performance.json, so that each can be measured when the machine is quiet. The lean loop
+(`benchmarks/training.py`) trains one graph at a time on the better of one and all cores' threads. Packs are measured as a
+search runs them: a worker a core, one thread each, validation passes counted; and one worker alone. Medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+import torch
+from training import WORKS, LeanLoop, _loop_seconds, graphs, images
+
+from engine.references import demand
+from engine.space.design import load
+from engine.space.protocol import resolve
+from engine.strategies.fixed import random
+from engine.training.calibrate import choose, cores
+from engine.training.data import split, training_part
+from engine.training.device import accelerator
+from engine.training.losses import pack_loss
+from engine.training.pack import fill
+from engine.training.teachers import TeacherBank
+from engine.training.trainer import PackTrainer, Setting
+
+HERE = Path(__file__).parent
+KEPT = HERE / "performance.json"
+PAGE = HERE.parent / "docs" / "performance.md"
+
+ROWS: dict[str, tuple[str, str, bool, float, float, str]] = {
+    "compiled": ("digits", "digits graphs (the space's perceptrons), compiled", True, 12, 20, "25-30x"),
+    "digits": ("digits", "the same without compilation", False, 6, 9, ""),
+    "cnn8": ("cnn8", "ResNet8-size on 8x8 images", False, 2, 2.6, "3x"),
+    "cnn28": ("cnn28", "ResNet8-size on 28x28 images (Fashion-MNIST's size)", False, 1.3, 1.6, "1.9x"),
+    "cifar": ("cifar", "ResNet32 + 2 x WRN28-2 on 32x32 images", False, 1.2, 1.4, "2x"),
+}
+"""Row: (work, what it is, compiled, must, aim, estimated limit)."""
+
+
+def trainer(work: str, fixed: dict[str, Any]) -> PackTrainer:
+    """A full pack of the work's graphs in the mode calibration picks for two workers of one thread."""
+    models, fields = WORKS[work]
+    protocol = resolve({"batch": 64, "lr": 0.1, **fields})
+    drawn, data = graphs(models, 128), images(protocol)
+    mode, shape = choose(drawn, protocol, data, 3, {"threads": 1, **fixed}, cores())
+    seen = split(data, protocol)
+    setting = Setting(protocol, seen, 0, 0, mode, accelerator(protocol), TeacherBank.of((), seen.train, seen.validation))
+    places = fill(drawn, shape)[0]
+    return PackTrainer([drawn[i] for i in places], [str(i) for i in places], shape, setting)
+
+
+def _worker(work: str, fixed: dict[str, Any], together: Any, pipe: Any) -> None:
+    """Epochs as they are called for: "alone" and "all" (with the others), until None."""
+    made = trainer(work, fixed)
+    run = made.run()
+    next(run)
+    each = made.setting.protocol.steps_an_epoch() * len(made.graphs)
+    pipe.send(made.setting.mode.reason)
+    while (how := pipe.recv()) is not None:
+        if how == "all":
+            together.wait()
+        start = time.perf_counter()
+        next(run)
+        pipe.send((time.perf_counter() - start) / each * 1e3)
+
+
+def row(name: str, rounds: int) -> dict[str, Any]:
+    """Milliseconds a graph-step of the lean loop, of one worker, and of all workers together (theirs divided by them)."""
+    work, _, compiled, *_ = ROWS[name]
+    models, fields = WORKS[work]
+    protocol = resolve({"batch": 64, "lr": 0.1, **fields})
+    count, context = cores(), get_context("spawn")
+    together, workers, reason = context.Barrier(count), [], ""
+    for _ in range(count):  # one after the other: the first fills the caches of calibration and of compiled code
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_worker, args=(work, {"compile": compiled}, together, theirs), daemon=True)
+        process.start()
+        reason = ours.recv()
+        workers.append(ours)
+    loop = LeanLoop(graphs(models, 1)[0], split(images(protocol), protocol), protocol)
+    for threads in {1, count}:
+        _loop_seconds(loop, threads, 2)
+    taken = []
+    for _ in range(rounds):
+        workers[0].send("alone")
+        alone = workers[0].recv()
+        for worker in workers:
+            worker.send("all")
+        shared = statistics.mean([worker.recv() for worker in workers]) / count
+        steps = max(2, min(64, int(1.5 / alone * 1e3 / 10)))
+        lean = min(_loop_seconds(loop, threads, steps) for threads in {1, count}) * 1e3
+        taken.append((lean, alone, shared))
+    for worker in workers:
+        worker.send(None)
+    lean, alone, shared = (statistics.median(column) for column in zip(*taken, strict=True))
+    return {
+        "lean_ms": lean, "worker_ms": alone, "machine_ms": shared, "rounds": rounds, "mode": reason,
+        "ratio_worker": statistics.median(a / b for a, b, _ in taken),
+        "ratio_machine": statistics.median(a / c for a, _, c in taken),
+    }  # fmt: skip
+
+
+def profile(rounds: int = 20) -> dict[str, Any]:
+    """Where a step of the digits' pack goes, one thread, eager, milliseconds a graph-step; and products' rates."""
+    made = trainer("digits", {"compile": False})
+    made.module.train()
+    count, batches = len(made.graphs), list(made.batches.epoch(0))
+    parts: dict[str, list[float]] = {}
+    nobody = made.setting.teachers
+
+    @contextmanager
+    def timed(name: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        parts.setdefault(name, []).append((time.process_time() - start) / count * 1e3)
+
+    stream = iter(batches)
+    for turn in range(rounds):
+        if turn % len(batches) == 0:
+            stream = made.batches.epoch(0)
+        with timed("data (order, slices) and gates' weights"):
+            batch = next(stream)
+            weights = made.gates.at(1)
+        taught = nobody.on_batch(batch, (), False)
+        with timed("forward"):
+            logits = made.module.logits(batch.images, taught)
+        with timed("losses"):
+            loss = pack_loss(logits, batch.labels, weights, made.gates.masks)
+        with timed("backward"):
+            loss.total.backward()
+        with timed("optimiser"):
+            made.optimiser.step()
+            made.optimiser.zero_grad()
+    whole = [_process_seconds(lambda b=b: made.step(b, 1)) / count * 1e3 for b in batches]
+    split_ = {name: min(times) for name, times in parts.items()}
+    flops = {m: 2 * 64 * sum(w * h * (2 if first else 3) for w, h, first in layers) for m, layers in _LAYERS.items()}
+    per_graph = (flops["mlp16"] + 2 * flops["mlp96"]) / 1e6
+    return {"parts_ms": split_, "step_ms": min(whole), "mflop": per_graph, "gflops": _rates(), "graphs": count}
+
+
+_LAYERS = {"mlp16": [(64, 16, True), (16, 10, False)], "mlp96": [(64, 96, True), (96, 10, False)]}
+"""(in, out, first layer: no gradient of its input) of the digits' perceptrons."""
+
+
+def _process_seconds(work: Callable[[], Any]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _rates() -> dict[str, float]:
+    """GFLOP/s of one core: a large product, and the pack's own."""
+    torch.set_num_threads(1)
+    a, w, x, h = torch.ones(1024, 1024), torch.ones(12288, 64), torch.ones(64, 64), torch.ones(128, 96, 64)
+    v = torch.ones(128, 10, 96)
+    works = {
+        "1024 x 1024 x 1024": (2 * 1024**3, lambda: a @ a),
+        "first layer, 128 networks wide": (2 * 12288 * 64 * 64, lambda: w @ x),
+        "second layer, 128 in a batch": (2 * 128 * 10 * 96 * 64, lambda: torch.bmm(v, h)),
+    }
+    return {n: f / min(_process_seconds(work) for _ in range(20)) / 1e9 for n, (f, work) in works.items()}
+
+
+def whole(space: str = "digits/A", count: int = 2500) -> dict[str, Any]:
+    """The whole command from start to exit, its memory, and the lean loop's time for as many graphs of that space."""
+    made = load(space)
+    protocol, seen = made.protocol, split(training_part("digits", Path()), made.protocol)
+    drawn = demand(random(made, count, 0).preview())
+    lean = _lean_seconds(drawn, seen, protocol)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "engine.search", space, "--random", str(count), "--run", f"{folder}/A", "--json"]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+        wall = time.perf_counter() - start
+        mode = json.loads((Path(folder) / "A" / "run.json").read_text())["mode"]["reason"]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    each = statistics.median([lean, _lean_seconds(drawn, seen, protocol)])
+    steps = protocol.epochs * protocol.steps_an_epoch()
+    return {
+        "wall_s": wall, "lean_ms": each * 1e3, "trained": len(drawn), "drawn": json.loads(out.stdout)["trials"],
+        "ratio": each * steps * len(drawn) / wall, "ratio_drawn": each * steps * count / wall, "mode": mode,
+        "peak_gb_largest_process": peak,
+    }  # fmt: skip
+
+
+def _lean_seconds(drawn: list, seen: Any, protocol: Any) -> float:
+    """Median seconds a graph-step over graphs spread through the sample, which need fewer networks or more."""
+    each = []
+    for graph in drawn[:: max(1, len(drawn) // 16)]:
+        loop = LeanLoop(graph, seen, protocol)
+        loop.steps(4)
+        each.append(min(_loop_seconds(loop, n, 30) for n in {1, cores()}))
+    return statistics.mean(each)
+
+
+def page(kept: dict[str, Any]) -> str:
+    """docs/performance.md's generated part."""
+    lines = ["| work | lean loop | one worker | all workers | one worker | all workers | must | aim | limit, estimated |",
+             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    for name, (_, what, _, must, aim, limit) in ROWS.items():
+        if found := kept.get(name):
+            ms = (f"{found[k]:.3g} ms" for k in ("lean_ms", "worker_ms", "machine_ms"))
+            ratios = (f"{found[k]:.1f}x" for k in ("ratio_worker", "ratio_machine"))
+            lines.append(f"| {what} | {' | '.join([*ms, *ratios])} | {must:g}x | {aim:g}x | {limit} |")
+    if found := kept.get("whole"):
+        lines += ["", f"digits A, 2,500 graphs drawn ({found['trained']:,} to train), whole command from start to exit: "
+                  f"**{found['wall_s']:.0f} s**,\n{found['ratio']:.1f} times as fast as the lean loop on the graphs it trained "
+                  f"({found['lean_ms']:.2f} ms a graph-step; must 8x, aim 15x),\n{found['ratio_drawn']:.1f} times on the 2,500 "
+                  f"drawn. Largest process: {found['peak_gb_largest_process']:.2f} GB.\nMode: {found['mode']}."]  # fmt: skip
+    if found := kept.get("profile"):
+        parts, total, rates = found["parts_ms"], found["step_ms"], found["gflops"]
+        lines += ["", "| part of a step (digits, eager, one thread) | ms a graph-step | share |", "| --- | --- | --- |"]
+        lines += [f"| {n} | {v:.4f} | {100 * v / total:.0f} % |" for n, v in parts.items()]
+        lines += [f"| the whole step, Python and Accelerate with it | {total:.4f} | 100 % |", ""]
+        lines += [f"A graph-step is {found['mflop']:.2f} MFLOP of products: {found['mflop'] / total:.0f} GFLOP/s of the step,"
+                  f" on a core that reaches {max(rates.values()):.0f}.\nProducts alone, GFLOP/s: "
+                  + "; ".join(f"{n}: {g:.0f}" for n, g in rates.items()) + "."]  # fmt: skip
+    host = f"{_processor()}, {cores()} cores, torch {torch.__version__}, {date.today():%Y-%m-%d}"
+    return "\n".join([*lines, "", f"Measured on: {host}.", ""])
+
+
+def _processor() -> str:
+    from engine.training.measured import _processor as name
+
+    return name() or platform.machine()
+
+
+def write(kept: dict[str, Any]) -> None:
+    """Replace the page's generated part."""
+    mark = "<!-- measured -->\n"
+    before, _, rest = PAGE.read_text("utf-8").partition(mark)
+    after = rest.partition(mark)[2]
+    PAGE.write_text(f"{before}{mark}{page(kept)}{mark}{after}", "utf-8")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("rows", nargs="*", choices=[*ROWS, "profile", "whole", []], help="what to measure")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--write", action="store_true")
+    args = p.parse_args(argv)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    for name in args.rows:
+        kept[name] = row(name, args.rounds) if name in ROWS else profile() if name == "profile" else whole()
+        print(name, json.dumps(kept[name], indent=2))
+        KEPT.write_text(json.dumps(kept, indent=2) + "\n")
+    if args.write:
+        write(kept)
+
+
+if __name__ == "__main__":
+    main()
