@@ -22,7 +22,7 @@ from engine.training.seeds import seeded
 from engine.training.teachers import TeacherBank
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
-ROUNDS = 4
+ROUNDS = 6
 """Timed steps of each contender."""
 
 WEIGHT_COPIES = {"sgd": 3, "adamw": 4}
@@ -46,7 +46,7 @@ class Bench:
         device, dtype = prepared.device, DTYPES[protocol.precision]
         # Epochs enough for the gates' table of iterations to cover every timed step.
         few = msgspec.structs.replace(
-            protocol, train=min(protocol.train, 4 * protocol.batch), epochs=max(protocol.epochs, 16)
+            protocol, train=min(protocol.train, 4 * protocol.batch), epochs=max(protocol.epochs, 16), processes=1
         )
         seen = split(images, few)
         few_validation = seen.validation.take(torch.arange(min(8, protocol.validation)))

@@ -29,7 +29,7 @@ from engine.training.measured import Measured
 from engine.training.mode import Mode
 from engine.training.pack import PackShape, shape_for
 
-SIZES = (1, 4, 16, 32, 64, 128)
+SIZES = (1, 4, 16, 64, 128)
 """Pack sizes tried, in this order, until a larger one gains less than `ENOUGH` or would not fit."""
 
 ENOUGH = 1.05
