@@ -221,6 +221,7 @@ class TestTpe(Contract):
         return Bayes(A, 24, 3, batch=8)
 
 
+@pytest.mark.slow
 class TestTpeWarmInASmallSpace(Contract):
     """It takes every graph that is left, those too that train like others or not at all."""
 
