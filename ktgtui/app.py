@@ -141,6 +141,13 @@ class Workbench(App[None]):
         return Guide(self)
 
     @cached_property
+    def hand(self) -> Thinker:
+        """Asks searches what people want of them; a thread of its own, for each answer may take seconds."""
+        made = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
+        made.start()
+        return made
+
+    @cached_property
     def launcher(self) -> Launcher:
         from ktgtui.launcher import Launcher
 
@@ -167,6 +174,8 @@ class Workbench(App[None]):
     def on_unmount(self) -> None:
         self._follower.stop()
         self.thinker.stop()
+        if "hand" in self.__dict__:
+            self.hand.stop()
         if self.snapshot.ready and not self.readonly:
             self.memory.keep(self.snapshot.runs)
 
@@ -178,12 +187,12 @@ class Workbench(App[None]):
 
     def _ended(self, over: Ended) -> None:
         if over.code == 0:
-            self.notify(over.order.run, title="search finished", markup=False)
+            self.notify(over.name, title="search finished", markup=False)
             return
         if over.was_stopped:
-            self.notify(over.order.run, title="search stopped", markup=False)
+            self.notify(over.name, title="search stopped", markup=False)
             return
-        self.trouble = f"{over.order.run} failed: {over.last}"
+        self.trouble = f"{over.name} failed: {over.last}"
         self.notify(over.last or f"exit code {over.code}", title=self.trouble, severity="error", markup=False)
         self.snapshot = self.snapshot
 

@@ -6,6 +6,7 @@ What the workbench starts is exactly a command a person could type, and it is sh
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def _number(field: str, text: str, least: int) -> int:
 class Ended:
     """A search started here that is over."""
 
-    order: Order
+    name: str
+    """Of its run, as a person calls it."""
     code: int
     last: str
     """The last line it printed."""
@@ -91,19 +93,23 @@ class Launcher:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._running: list[tuple[Order, Detached]] = []
+        self._running: list[tuple[str, Detached]] = []
 
     def start(self, order: Order) -> Path:
         """Start a search that outlives the workbench; returns where it prints. Raises StoreError if that cannot be done."""
-        search = launch(order.words(), self._folder / order.run, self._folder)
-        self._running.append((order, search))
+        return self.launch(order.run, order.words(), self._folder / order.run)
+
+    def launch(self, name: str, words: Sequence[str], run: Path) -> Path:
+        """The same for `python -m engine.search WORDS`, whose run folder is `run`."""
+        search = launch(words, run.absolute(), self._folder)
+        self._running.append((name, search))
         return search.output
 
     def ended(self) -> list[Ended]:
         """Searches started here that ended since the last call; asking reaps them."""
-        over = [(order, search) for order, search in self._running if search.process.poll() is not None]
+        over = [(name, search) for name, search in self._running if search.process.poll() is not None]
         self._running = [entry for entry in self._running if entry not in over]
-        return [Ended(order, search.process.returncode, search.farewell()) for order, search in over]
+        return [Ended(name, search.process.returncode, search.farewell()) for name, search in over]
 
 
 def relative(reference: str, folder: Path) -> str:

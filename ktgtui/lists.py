@@ -83,6 +83,18 @@ def news(app: Workbench) -> None:
     app.push_screen(Listing(title, entries, "go there", "nothing happened since the last visit"), taken)
 
 
+def log(app: Workbench) -> None:
+    """The chosen run's log, newest first; Enter copies a line."""
+    lines = app.snapshot.chosen.log if app.snapshot.chosen else ()
+    entries = [Entry(str(i), line, "", line) for i, line in reversed(list(enumerate(lines)))]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.copy(lines[int(name)])
+
+    app.push_screen(Listing("log", entries, "copy", "no log yet"), taken)
+
+
 def advice(app: Workbench) -> None:
     """Constraints ranked by what the chosen run's trials say; Enter takes one to the refine page."""
     run = app.snapshot.chosen

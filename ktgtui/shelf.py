@@ -17,6 +17,7 @@ from engine.space.design import Space, load
 from engine.space.files import shipped
 from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
+from engine.store.readings import READINGS, Reading, read_readings
 from engine.store.status import FINISHED, Status
 from engine.store.trials import Curve, State, Training, Trial
 from ktgtui.logtail import LogTail
@@ -24,6 +25,10 @@ from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView, Wish
 
 LARGEST_TO_COUNT = 6
 """Nodes above which counts are left to `python -m engine.space`, which shows its progress."""
+
+
+SHOWN = 40
+"""Readings of a host that are carried: ten minutes, as many as are drawn."""
 
 
 class Shelf:
@@ -84,6 +89,7 @@ class _Run:
         self._trials: tuple[Trial, ...] = ()
         self._trainings: dict[str, Training] = {}
         self._log = LogTail(folder)
+        self._machine = _Machine(folder)
         self._curves: Mapping[str, Curve] = {}
         self._view = RunView(folder, folder.name)
         self._detail: RunDetail | None = None
@@ -144,9 +150,10 @@ class _Run:
         log = self._log.lines()
         last = self._detail
         curves = self._read_curves(self._reader, trainings)
-        if last is None or (last.view, last.packs, last.log, last.curves) != (self._view, packs, log, curves):
-            self._detail = RunDetail(self._view, self._reader.info, self._space, self._trials, self._trainings,
-                                     self._edf, packs, log, curves)
+        now = (self._view, packs, self._machine.read(), log, curves)
+        if last is None or (last.view, last.packs, last.readings, last.log, last.curves) != now:
+            view, *more = now
+            self._detail = RunDetail(view, self._reader.info, self._space, self._trials, self._trainings, self._edf, *more)
         return self._detail
 
     def _read_curves(self, reader: RunReader, wanted: tuple[str, ...]) -> Mapping[str, Curve]:
@@ -169,6 +176,20 @@ class _Run:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+class _Machine:
+    """Readings of a run's host; the file is read again when it has changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[int, int] = (-1, -1)
+        self._readings: tuple[Reading, ...] = ()
+
+    def read(self) -> tuple[Reading, ...]:
+        if (seen := _stamp(self._folder / READINGS)) != self._seen:
+            self._seen, self._readings = seen, tuple(read_readings(self._folder, SHOWN))
+        return self._readings
 
 
 def _phase(status: Status | None, live: bool, finished: bool) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.analysis.edf import Edf
     from engine.space.counting import Counts
     from engine.space.space import Space
+    from engine.store.readings import Reading
     from engine.store.status import PackStatus
     from engine.store.trials import Curve, RunInfo, Training, Trial
 
@@ -82,6 +83,8 @@ class RunDetail:
     trainings: Mapping[str, Training]
     edf: Edf
     packs: tuple[PackStatus, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    """How the machine fared, newest last."""
     log: tuple[str, ...] = ()
     """The last lines of the run's log, newest last."""
     curves: Mapping[str, Curve] = field(default_factory=dict)

@@ -38,3 +38,12 @@ def bar(share: float, width: int, plain: bool = False) -> str:
 def progress(done: int, total: int | None) -> str:
     """`412/600`, or `412` if the end is not known."""
     return count(done) if total is None else f"{done:,}/{total:,}"
+
+
+def size(count: float) -> str:
+    """Bytes as `1.6 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

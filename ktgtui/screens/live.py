@@ -13,12 +13,14 @@ from textual.widget import Widget
 from engine.errors import EngineError
 from engine.store.trials import Trial
 from ktgtui import wording
+from ktgtui.beside import PANES, clock
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.sparkline import told
 from ktgtui.trialrows import Keep, Order, arranged, cells, gate_titles, keeper
 from ktgtui.widgets.note import Note
 from ktgtui.widgets.prompt import Prompt
+from ktgtui.widgets.sketch import Sketch
 from ktgtui.widgets.table import Column, Table
 
 FIXED = (Column("#", 6, right=True), Column("error", 6, right=True), Column("outcome", 8),
@@ -32,6 +34,13 @@ class LivePage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "sort", id="live.sort"),
         Binding("slash", "filter", "filter", key_display="/", id="live.filter"),
+        Binding("p", "steer('pause_or_resume')", "pause", id="live.pause"),
+        Binding("x", "steer('stop')", "stop", id="live.stop"),
+        Binding("g", "steer('again')", "go on", id="live.again"),
+        Binding("K", "steer('stop_trial')", "stop one trial", show=False, id="live.stop-trial"),
+        Binding("W", "workers", "workers", show=False, id="live.workers"),
+        Binding("o", "beside", "packs, machine, log", id="live.beside"),
+        Binding("l", "app.list('log')", "log", show=False, id="live.log"),
         Binding("escape", "unfilter", "all trials", show=False, id="live.unfilter"),
     ]
 
@@ -41,14 +50,17 @@ class LivePage(Page):
         self._filter = ""
         self._keep: Keep | None = None
         self._drawn: tuple[object, ...] = ()
+        self._beside = "packs"
+        """Of `beside.PANES`."""
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="progress")
         yield Table(FIXED, cells, lambda t: t.number, moved=self._moved, id="trials")
         yield Prompt("filter", "failed, a key, or a phrase: L[y,aux] = through", id="filter")
+        yield Prompt("workers", "worker processes from now on", id="workers")
         with Horizontal(id="live-foot"):
             yield Note(id="curves")
-            yield Note(id="log")
+            yield Sketch(id="beside")
 
     @property
     def _table(self) -> Table[Any]:
@@ -67,8 +79,9 @@ class LivePage(Page):
 
     def _second(self, run: RunDetail) -> list[tuple[str, str]]:
         """What is in training, or what the run is."""
-        packs = [f"pack {p.number}: {p.graphs} graphs, epoch {p.epoch}/{p.epochs}" for p in run.packs]
-        doing = "   ".join(packs) if packs else f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}"
+        graphs = sum(p.graphs for p in run.packs)
+        packs = f"   {graphs} graphs in {len(run.packs)} packs" if run.packs else ""
+        doing = f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}{packs}"
         shown = f"   {len(self._table.rows):,} shown: {self._filter}" if self._filter else ""
         return [(doing, "dim"), (f"   {self._order.value}", "dim"), (shown, "accent")]
 
@@ -95,8 +108,13 @@ class LivePage(Page):
         elif trial is not None and curve is not None:
             title = [(f" #{trial.number} accuracy by epoch, a node a line", "dim")]
             note.show([title, *told(curve, note.size.width, self.workbench.plain)])
-        log = self.query_one("#log", Note)
-        log.show([[(line[: log.size.width], "dim")] for line in run.log[-max(1, log.size.height) :]])
+        self._show_beside(run)
+
+    def _show_beside(self, run: RunDetail) -> None:
+        pane = self.query_one("#beside", Sketch)
+        titles = [(f" {name} ", "cursor" if name == self._beside else "dim") for name in PANES]
+        lines = PANES[self._beside](run, pane.size.width - 1, pane.size.height - 1, self.workbench.plain, clock())
+        pane.show([titles, *([(" ", ""), *line] for line in lines)])
 
     def _moved(self, trial: Trial) -> None:
         if run := self.workbench.snapshot.chosen:
@@ -110,14 +128,43 @@ class LivePage(Page):
         self._order = self._order.next
         self._again()
 
+    def action_steer(self, what: str) -> None:
+        from ktgtui import helm
+
+        getattr(helm, what)(self.workbench)
+
+    def action_workers(self) -> None:
+        run = self.workbench.snapshot.chosen
+        if run is not None and not self.workbench.refuses():
+            self.query_one("#workers", Prompt).ask(str(len({p.worker for p in run.packs}) or ""))
+
+    @on(Prompt.Answered, "#workers")
+    def _hire(self, event: Prompt.Answered) -> None:
+        from ktgtui import helm
+
+        try:
+            helm.set_workers(self.workbench, event.text)
+        except EngineError as error:
+            event.prompt.complain(str(error))
+            return
+        event.prompt.close()
+        self._table.focus()
+
+    def action_beside(self) -> None:
+        """Show the next of packs, machine and log beside the curves."""
+        names = list(PANES)
+        self._beside = names[(names.index(self._beside) + 1) % len(names)]
+        if run := self.workbench.snapshot.chosen:
+            self._show_beside(run)
+
     def action_filter(self) -> None:
-        self.query_one(Prompt).ask(self._filter)
+        self.query_one("#filter", Prompt).ask(self._filter)
 
     def action_unfilter(self) -> None:
         self._filter, self._keep = "", None
         self._again()
 
-    @on(Prompt.Answered)
+    @on(Prompt.Answered, "#filter")
     def _filtered(self, event: Prompt.Answered) -> None:
         run = self.workbench.snapshot.chosen
         if run is None or not event.text.strip():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.events import Resize
 from textual.reactive import Reactive
@@ -44,7 +45,8 @@ class Page(Screen[None]):
                      ("Searches go on meanwhile. q leaves.", "dim")]])
         yield small
 
-    def on_resize(self, event: Resize) -> None:
+    @on(Resize)
+    def _measure(self, event: Resize) -> None:
         self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-small")
 
     def body(self) -> Iterable[Widget]:

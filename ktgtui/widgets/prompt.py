@@ -26,6 +26,10 @@ class Prompt(Vertical):
         prompt: Prompt
         text: str
 
+        @property
+        def control(self) -> Prompt:
+            return self.prompt
+
     @dataclass
     class Changed(Message):
         """A key changed the text."""
