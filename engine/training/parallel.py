@@ -49,10 +49,13 @@ class Share:
 
     def prepare(self, module: nn.Module, optimiser: Any, schedule: Any) -> tuple[Any, Any, Any]:
         """What Accelerate makes of them; a module that is not shared is not wrapped in a group either."""
+        made: tuple[Any, Any, Any]
         if self.count == 1 and self.accelerator.num_processes > 1:
             alone = self.accelerator.prepare_model(module, evaluation_mode=True)
-            return alone, *self.accelerator.prepare(optimiser, schedule)
-        made: tuple[Any, Any, Any] = self.accelerator.prepare(module, optimiser, schedule)
+            made = (alone, *self.accelerator.prepare(optimiser, schedule))
+        else:
+            made = self.accelerator.prepare(module, optimiser, schedule)
+        _forget(self.accelerator)
         return made
 
     def part(self, total: int) -> slice:
@@ -76,6 +79,13 @@ class Share:
         if self.count > 1:
             for buffer in module.buffers():
                 broadcast(buffer, from_process=0)
+
+
+def _forget(accelerator: Accelerator) -> None:
+    """Let go of what was prepared: Accelerate (1.15) keeps all of it, every pack's weights, until its `free_memory`, which also
+    collects the whole process's garbage: 1.5 s beside other work. 100 packs of four digits graphs held 60 MB."""
+    for held in (accelerator._models, accelerator._optimizers, accelerator._schedulers):
+        held.clear()
 
 
 def join() -> None:

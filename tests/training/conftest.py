@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
-from engine.training.data import Images, Split
+from engine.training.data import Images, Split, normalise
 from engine.training.device import same_bits_anywhere
 from engine.training.mode import Mode
 from engine.training.pack import shape_for
@@ -69,6 +69,8 @@ def prepare(accelerator: Accelerator) -> Prepare:
         protocol: Protocol = resolve({**SMALL, **fields})
         dtype = DTYPES[protocol.precision]
         split = Split(images(protocol.train, shape, 1, dtype), images(protocol.validation, shape, 2, dtype))
+        if protocol.normalisation == "channel":
+            split = Split(normalise(split.train, split.train), normalise(split.validation, split.train))
         mode = Mode(pack=most or len(graphs), **mode_fields)
         none = TeacherBank.of((), split.train, split.validation)
         setting = Setting(protocol, split, seed, repeat, mode, accelerator, none)
