@@ -7,8 +7,7 @@ examples:
   python -m engine.simulate --table C.table --strategy random,asha,asha-promote
 
 A table holds every graph of a space with its learning curves over several repeats. A simulated search sees one repeat;
-its find is then judged by the others: the regret is how much worse than the best graph there is. The shipped table is
-all of digits/B (docs/simulate.md).
+its find is then judged by the others: the regret is how much worse than the best graph there is (docs/simulate.md).
 """
 
 from __future__ import annotations
@@ -32,12 +31,14 @@ if TYPE_CHECKING:
 def arguments() -> Parser:
     """The command line."""
     from engine.tabular.contenders import NAMES
+    from engine.tabular.table import DEFAULT, shipped
 
     p = Parser("engine.simulate", __doc__ or "")
     p.add_argument("--strategy", default="random,asha", metavar="LIST", help=f"any of {', '.join(NAMES)} (default: random,asha)")
     p.add_argument("--graphs", type=int, default=500, metavar="N", help="graphs a search draws (500)")
     p.add_argument("--seeds", type=int, default=1000, metavar="S", help="simulated searches of each strategy (1000)")
-    p.add_argument("--table", type=Path, metavar="FILE", help="a table (default: the shipped one, digits/B)")
+    known = f"a file, or a shipped table: {', '.join(shipped())} ({DEFAULT})"
+    p.add_argument("--table", default=DEFAULT, metavar="FILE", help=known)
     p.add_argument("--space", metavar="SPACE", help="refuse a table of another space than this")
     p.add_argument("--build", type=Path, metavar="RUN", help="instead make a table of an exhaustive search's run folder")
     p.add_argument("--repeats", type=int, metavar="R", help="with --build: whole passes to take (default: all)")
@@ -112,7 +113,7 @@ def _fits(args: argparse.Namespace, table: Table) -> None:
     from engine.space.design import load
 
     if args.space and (fields := load(args.space).differs(table.space)):
-        raise SpaceError(f"--table {args.table or 'as shipped'}: of {table.space.name}, which differs from {args.space} in "
+        raise SpaceError(f"--table {args.table}: of {table.space.name}, which differs from {args.space} in "
                          f"{', '.join(fields)}", "name the table of that space")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,9 +39,17 @@ def build(folder: Path, repeats: int | None = None) -> Table:
     made = TableInfo(
         space=info.space, models=book.models, gates=book.gates, seed=info.seed, graphs=len(rows), forms=len(effective),
         repeats=len(passes), epochs=space.protocol.epochs, seconds=sum(walls) / len(walls) if walls else 0.0,
-        command=info.command, commit=info.commit, versions=info.versions,
+        command=_without_folder(info.command), commit=info.commit, versions=info.versions,
     )  # fmt: skip
     return Table(made, rows, form, right)
+
+
+def _without_folder(command: str) -> str:
+    """Where the run lay says something of a machine, and nothing of the table."""
+    words = shlex.split(command)
+    if "--run" in words:
+        del words[words.index("--run") : words.index("--run") + 2]
+    return shlex.join(words)
 
 
 def _forms(graphs: Sequence[Graph]) -> tuple[npt.NDArray[np.int16], list[str]]:

@@ -23,8 +23,10 @@ from engine.space.graph import Graph
 from engine.space.rows import Rows, identities
 from engine.space.space import Space
 
-SHIPPED = "digits-B.table"
-"""The table in the package: digits/B, all graphs up to relabelling."""
+DEFAULT = "digits/B"
+"""The shipped table that is replayed unless another is named."""
+
+ENDING = ".table"
 
 MAGIC = b"ktgtui table 1\n"
 
@@ -142,18 +144,27 @@ def save(table: Table, path: Path) -> int:
     return len(MAGIC) + 4 + len(blob)
 
 
-def load(path: Path | None = None) -> Table:
-    """Read a table; None: the shipped one. Raises StoreError: not there, not a table, damaged."""
+def shipped() -> tuple[str, ...]:
+    """Spaces whose tables are in the package."""
+    names = (file.name for file in resources.files("engine.tabular").iterdir())
+    return tuple(sorted(n.removesuffix(ENDING).replace("-", "/") for n in names if n.endswith(ENDING)))
+
+
+def load(reference: str | Path = DEFAULT) -> Table:
+    """Read a file, or a shipped table by its space's name. Raises StoreError: not there, not a table, damaged."""
+    path = Path(reference)
+    if not path.exists() and str(reference) in shipped():
+        path = Path(str(resources.files("engine.tabular") / f"{str(reference).replace('/', '-')}{ENDING}"))
     try:
-        blob = (resources.files("engine.tabular") / SHIPPED).read_bytes() if path is None else path.read_bytes()
+        blob = path.read_bytes()
     except OSError as error:
-        raise StoreError(f"{path or SHIPPED}: cannot be read: {error.strerror or error}", "check the path") from None
-    where = path or SHIPPED
+        known = f"name a file, or a shipped table: {', '.join(shipped())}"
+        raise StoreError(f"{reference}: cannot be read: {error.strerror or error}", known) from None
     if not blob.startswith(MAGIC):
-        raise StoreError(f"{where}: not a table", "make one with python -m engine.simulate --build RUN --out FILE")
+        raise StoreError(f"{reference}: not a table", "make one with python -m engine.simulate --build RUN --out FILE")
     check, packed = blob[len(MAGIC) : len(MAGIC) + 4], blob[len(MAGIC) + 4 :]
     if zlib.crc32(packed).to_bytes(4, "little") != check:
-        raise StoreError(f"{where}: damaged (its checksum differs)", "restore it from a copy")
+        raise StoreError(f"{reference}: damaged (its checksum differs)", "restore it from a copy")
     head, _, body = lzma.decompress(packed).partition(b"\n")
     return _read(msgspec.json.decode(head, type=TableInfo), body)
 

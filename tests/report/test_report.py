@@ -11,7 +11,9 @@ import pytest
 
 from engine.report.__main__ import main
 from engine.report.build import FORMATS, chosen, files, gather
+from engine.store.evaluations import EvaluationFile
 from tests.analysis.folders import written
+from tests.store.test_evaluations import made as made_evaluation
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +198,13 @@ def test_references_trained_without_a_trial_are_told(lineage: Path, tmp_path: Pa
                                        accuracy=(77.77,))])
     assert "| alone | y->1 through | " in files(gather([run]), ("md",))["report.md"].decode()
     assert "alone,y->1 through,77.77" in files(gather([run]), ("csv",))["table-2-results.csv"].decode()
+
+
+def test_the_methods_say_whether_the_test_set_was_opened(tmp_path: Path) -> None:
+    folder = written(tmp_path / "run", "digits/X", 20)
+    assert b"The test set was not read." in files(gather([folder]), ["md"])["report.md"]
+    with EvaluationFile(folder) as file:
+        file.add([made_evaluation(test=(88.0,))])
+    told = files(gather([folder]), ["md"])["report.md"]
+    assert b"The test set was not read." not in told
+    assert b"digits/X: the test set was opened first on 2026-01-02, for 1 graph: it is no longer unseen." in told

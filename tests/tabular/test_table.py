@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.errors import StoreError
+from engine.space.design import load as find
 from engine.space.graph import Graph
 from engine.store.reader import RunReader
 from engine.store.runs import Run
-from engine.tabular.build import build
-from engine.tabular.table import INVALID, NOTHING, UNTAUGHT, load, save
+from engine.tabular.build import _without_folder, build
+from engine.tabular.table import DEFAULT, ENDING, INVALID, NOTHING, UNTAUGHT, Table, load, save, shipped
 from tests.tabular.made import run, small, table
 
 
@@ -67,6 +69,13 @@ def test_a_run_folder_becomes_the_table_of_its_results(tmp_path: Path) -> None:
     assert build(tmp_path / "run", repeats=2).right.shape[1] == 2
 
 
+def test_the_command_is_kept_without_the_folder() -> None:
+    told = "python -m engine.search digits/B --exhaustive"
+    assert _without_folder(f"{told} --run '/home/me/my runs/B' --seed 0") == f"{told} --seed 0"
+    assert _without_folder(told) == told
+    assert all("/" not in load(name).info.command.replace(name, "") for name in shipped())
+
+
 def test_only_whole_passes_are_taken_and_what_is_missing_is_said(tmp_path: Path) -> None:
     made = table(small(tmp_path))
     run(tmp_path / "run", made)
@@ -99,3 +108,27 @@ def test_errors_elsewhere_leave_out_the_repeat_that_was_seen(tmp_path: Path) -> 
     assert made.elsewhere(3, 1) == pytest.approx((seen[3, 0] + seen[3, 2]) / 2)
     one = table(small(tmp_path), repeats=1)
     assert one.elsewhere(3, 0) == one.errors[3, 0]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_tables_are_whole_and_small(name: str) -> None:
+    made = load(name)
+    space = find(name)
+    assert made.space.differs(space) == []
+    assert len(made.rows) == space.keys
+    assert made.info.forms == space.counts().effective - len(untaught(made))
+    assert {*range(made.info.forms)} == {*made.form[made.form >= 0].tolist()}
+    assert not (made.right == NOTHING).any()
+    assert int(made.right.max()) <= space.protocol.validation
+    folder = resources.files("engine.tabular")
+    assert sum(len(f.read_bytes()) for f in folder.iterdir() if f.name.endswith(ENDING)) < 1_000_000
+
+
+def untaught(made: Table) -> set[Graph]:
+    """Effective forms that no label reaches."""
+    forms = (made.graph(int(place)).effective().graph for place in np.flatnonzero(made.form == UNTAUGHT))
+    return {form for form in forms if form is not None}
+
+
+def test_a_table_is_shipped() -> None:
+    assert DEFAULT in shipped()
