@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class EdfFigure:
     bands: tuple[tuple[int, Band], ...] = ()
     lettered: bool = True
     """Letters on the curves, so that colour is never the only sign."""
+    _painted: dict[tuple[int, int, bool], tuple[Line, ...]] = field(default_factory=dict, repr=False)
+    """What was drawn, by size: plotext takes 30 ms and more, so pages are painted before they are turned to."""
 
     def columns(self, width: int, plain: bool) -> Floats:
         """Error rates of the pixel columns, shape [c]."""
@@ -50,6 +52,12 @@ class EdfFigure:
 
     def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
         """`height` lines of `width` characters; `plain` draws with ASCII only."""
+        known = self._painted.get((width, height, plain))
+        if known is None:
+            known = self._painted[width, height, plain] = self._paint(width, height, plain)
+        return known
+
+    def _paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
         plot = canvas.figure(width, height)
         columns = self.columns(width, plain)
         for place, band in self.bands:

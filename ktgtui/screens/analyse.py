@@ -24,7 +24,7 @@ from ktgtui.views.crossing import crossing
 from ktgtui.views.curves import curves
 from ktgtui.views.view import Look, Paragraph, Row, View
 from ktgtui.widgets.note import Note
-from ktgtui.widgets.plot import Plot
+from ktgtui.widgets.plot import LEAST, Plot
 from ktgtui.widgets.table import Table
 
 FASTEST_LOOK = 4.0
@@ -88,7 +88,10 @@ class AnalysePage(Page):
 
     @property
     def _look(self) -> Look:
-        return self._looks.get(self._page, Look())
+        return self._look_at(self._page)
+
+    def _look_at(self, page: str) -> Look:
+        return self._looks.get(page, Look())
 
     @property
     def _page(self) -> str:
@@ -143,18 +146,26 @@ class AnalysePage(Page):
             self._draw()
 
     def _ahead(self, run: RunDetail) -> None:
-        """Make the other conditions' pages before they are asked for, one after the other."""
+        """Make and paint the other conditions' pages before they are turned to, one after the other."""
         missing = [w for i in range(len(LETTERED)) if (w := ("curves", i, 0)) not in self._known]
         if run.view.live or not missing:
             return
         wanted = missing[0]
+        question = asking(wanted, self.workbench.samples, run, ())
+        look, size, plain = self._look_at(LETTERED[wanted[1]].name), self._plot.size, self.workbench.plain
+
+        def ask() -> View:
+            view = question()
+            if (figure := view.figure(look)) is not None and size.width >= LEAST[0] and size.height >= LEAST[1]:
+                figure.paint(size.width, size.height, plain)
+            return view
 
         def keep(found: View | EngineError) -> None:
             if run.trials is self._trials and not isinstance(found, EngineError):
                 self._known[wanted] = found
                 self._ahead(run)
 
-        self.workbench.thinker.ask("ahead", asking(wanted, self.workbench.samples, run, ()), keep)
+        self.workbench.thinker.ask("ahead", ask, keep)
 
     def _draw(self) -> None:
         view = self._view

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.analysis.bands import Band, band
 from engine.analysis.conditions import Condition, Split, split
@@ -50,6 +50,8 @@ class Curves:
     """Each value against all other graphs; None where there are too few."""
     best: tuple[Enrichment, ...]
     """What the best 5 % chose, a value each."""
+    _figures: dict[tuple[object, ...], EdfFigure | None] = field(default_factory=dict, repr=False)
+    """By what of a look decides the figure: the same figure is drawn once."""
 
     @property
     def title(self) -> str:
@@ -60,12 +62,17 @@ class Curves:
     def command(self) -> str:
         return f"--by {self.condition.name}"
 
-
     def limits(self, look: Look) -> tuple[float, float]:
         """Error rates (%) between which it is drawn."""
         return drawn_range(self.edfs, look.zoom)
 
     def figure(self, look: Look) -> EdfFigure | None:
+        wanted = (look.hidden, look.banded, look.zoom)
+        if wanted not in self._figures:
+            self._figures[wanted] = self._figure(look)
+        return self._figures[wanted]
+
+    def _figure(self, look: Look) -> EdfFigure | None:
         shown = [(i, e) for i, e in enumerate(self.edfs) if e.n and e.label not in look.hidden]
         if not shown:
             return None

@@ -5,11 +5,12 @@ After a change that is meant: `pytest tests/ktgtui/test_pictures.py --snapshot-u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from textual.pilot import Pilot
 
 from engine.space.graph import Graph
@@ -59,8 +60,19 @@ def study(folder: Path, space: str) -> None:
                                  accuracy=(94.0 + i / 4,) * 3, created="2026-01-02T00:00:00") for i in range(3)])
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
-@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: shot.name)
+LARGE, SMALL = (120, 40), (80, 24)
+SELDOM = ("crossed", "matters", "map", "trial")
+"""Screens of which only the small picture is compared each time; the large one is a slow test."""
+
+
+def cases() -> Iterator[ParameterSet]:
+    for shot in SHOTS:
+        yield pytest.param(shot, SMALL, id=f"{shot.name}-80x24")
+        marks = [pytest.mark.slow] if shot.name in SELDOM else []
+        yield pytest.param(shot, LARGE, id=f"{shot.name}-120x40", marks=marks)
+
+
+@pytest.mark.parametrize(("shot", "size"), cases())
 def test_screen(shot: Shot, size: tuple[int, int], tmp_path: Path, snap_compare: Compare,
                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workbench, "place", property(lambda _: "~/study"))
@@ -79,6 +91,6 @@ def test_screen(shot: Shot, size: tuple[int, int], tmp_path: Path, snap_compare:
             await until(pilot, lambda: "again %" in text(pilot))
             await pilot.press("home")
         await until(pilot, lambda: shot.shows in text(pilot))
-        await pilot.pause(0.5)
+        await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
