@@ -207,6 +207,11 @@ class Workbench(App[None]):
             self.trial = None
         self._follower.want(replace(self._follower.wish, run=run, trainings=()))
 
+    @property
+    def wished(self) -> Path | None:
+        """The run that was chosen, also while there is nothing to read in it yet."""
+        return self._follower.wish.run
+
     def open_trial(self, number: int) -> None:
         """Show one trial of the chosen run."""
         self.trial = number

@@ -15,10 +15,11 @@ from engine.errors import EngineError
 from engine.space import choices
 from engine.space.design import Space, load
 from engine.space.files import shipped
-from engine.store.folder import space_of
+from engine.store.folder import INFO, space_of
+from engine.store.holder import HOLDER, read_holder
 from engine.store.reader import RunReader, find_runs
 from engine.store.readings import READINGS, Reading, read_readings
-from engine.store.status import FINISHED, Status
+from engine.store.status import FINISHED, Status, read_status
 from engine.store.trials import Curve, State, Training, Trial
 from ktgtui.logtail import LogTail
 from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView, Wish
@@ -46,9 +47,9 @@ class Shelf:
         folders = self._folders()
         for gone in self._runs.keys() - set(folders):
             self._runs.pop(gone).close()
-        views = tuple(self._run(path).look() for path in folders)
-        chosen = wish.run if wish.run in self._runs else _newest(folders)
-        detail = self._runs[chosen].detail(wish.trainings) if chosen else None
+        views = (*(self._run(path).look() for path in folders), *self._starting())
+        chosen = wish.run if any(view.folder == wish.run for view in views) else _newest(folders)
+        detail = self._runs[chosen].detail(wish.trainings) if chosen in self._runs else None
         last = self._last
         if last and last.spaces == spaces and last.runs == views and last.chosen is detail:
             return last
@@ -57,6 +58,18 @@ class Shelf:
 
     def _folders(self) -> list[Path]:
         return [*dict.fromkeys([*find_runs(self.folder), *find_runs(self.folder / "runs")])]
+
+    def _starting(self) -> list[RunView]:
+        """Searches that hold a folder but have not written what they are: torch loads, a pack is measured."""
+        found = []
+        for root in (self.folder / "runs", self.folder):
+            with suppress(OSError):
+                for path in sorted(root.iterdir()):
+                    if (path / HOLDER).is_file() and not (path / INFO).exists():
+                        holder, status = read_holder(path), read_status(path)
+                        if holder is not None and holder.may_be_alive:
+                            found.append(RunView(path, path.name, phase=status.phase if status else "starting", live=True))
+        return found
 
     def _run(self, folder: Path) -> _Run:
         if folder not in self._runs:

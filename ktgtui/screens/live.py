@@ -69,7 +69,9 @@ class LivePage(Page):
     def show(self, snapshot: Snapshot) -> None:
         run = snapshot.chosen
         if run is None:
-            self.query_one("#progress", Note).show([[("no run chosen", "dim")]])
+            wished = snapshot.run(self.workbench.wished)
+            said = f"{wished.name}: {wished.error or wished.phase}" if wished else "no run chosen"
+            self.query_one("#progress", Note).show([[(said, "accent" if wished else "dim")]])
             self._table.empty = "no run yet: start a search on the spaces page"
             self._table.show([])
             return

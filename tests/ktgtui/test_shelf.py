@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from engine.space.design import load
+from engine.store.lock import RunLock
 from engine.store.runs import Run
-from engine.store.status import PackStatus, Status
+from engine.store.status import PackStatus, Status, write_status
 from ktgtui.shelf import Shelf
 from ktgtui.snapshot import Snapshot, SpaceView, Wish
 from tests.ktgtui.made import add, info, run_folder
@@ -130,3 +131,17 @@ def test_a_large_run_opens_quickly(tmp_path: Path) -> None:
     chosen = Shelf(tmp_path).look().chosen
     assert chosen
     assert len(chosen.trials) == 2000
+
+
+def test_a_search_that_still_loads_is_listed_by_what_it_does(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "young"
+    folder.mkdir(parents=True)
+    lock = RunLock(folder)
+    write_status(folder, Status(phase="loading"))
+    run_folder(tmp_path / "runs" / "old", n=5)
+    shot = Shelf(tmp_path).look(Wish(folder))
+    view = shot.runs[-1]
+    assert (view.name, view.phase, view.live, view.error) == ("young", "loading", True, None)
+    assert shot.chosen is None, "nothing of another run stands where this one is wished for"
+    lock.release()
+    assert [view.name for view in Shelf(tmp_path).look().runs] == ["old"]
