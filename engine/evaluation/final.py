@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.analysis.repeated import Repeated, repeated
-from engine.errors import AnalysisError
+from engine.errors import AnalysisError, TrainingError
 from engine.evaluation.choice import best_graphs, chosen
 from engine.space.graph import Graph
 from engine.space.space import Space
@@ -79,13 +79,17 @@ def _selected(trials: Sequence[Trial], space: Space) -> dict[str, float]:
 def evaluate(chosen: Chosen, options: Options) -> Iterator[Going]:
     """Train the chosen graphs again and record them, with a model card each. `evaluated` sums up afterwards.
 
-    Raises StoreError if a search holds the folder, DataError if the data are not there.
+    Raises StoreError if a search holds the folder, DataError if the data are not there, TrainingError for a run whose batches
+    were shared by several processes.
     """
     from engine.evaluation.card import card
     from engine.evaluation.retraining import Retraining
 
     if options.repeats < 1:
         raise AnalysisError(f"--repeats: must be at least 1, got {options.repeats}")
+    if (sharing := chosen.space.protocol.processes) > 1:
+        told = f"trained with protocol.processes = {sharing}, but an evaluation trains in one process"
+        raise TrainingError(f"{chosen.folder}: {told}", "search with --processes 1 what is to be evaluated")
     with EvaluationFile(chosen.folder) as file:
         yield from Retraining(
             chosen.folder, chosen.info, chosen.space.protocol, chosen.space.nodes, chosen.graphs, file, options, chosen.seconds

@@ -18,9 +18,9 @@ GRAPHS = list(SPACE.enumerate())
 DML = dml(("mlp16", "mlp96", "mlp96")).canonical()
 
 
-def searched(folder: Path, accuracies: Sequence[float], seed: int = 0, strategy: str = "random", epochs: int = 4) -> Graph:
-    """A run whose trial i, graph i of digits/X, has that accuracy (%), 2 s and `epochs` epochs; returns its best graph."""
-    space = SPACE.with_protocol({"epochs": epochs})
+def searched(folder: Path, accuracies: Sequence[float], seed: int = 0, strategy: str = "random", **protocol: int) -> Graph:
+    """A run whose trial i, graph i of digits/X, has that accuracy (%) after 2 s; returns its best graph."""
+    space = SPACE.with_protocol({**protocol})
     info = RunInfo(name=folder.name, space=space.resolved(), strategy={"name": strategy}, seed=seed,
                    mode={"pack": 4}, total=len(accuracies))  # fmt: skip
     graphs = [g for g in GRAPHS if g != DML][: len(accuracies)]
@@ -30,7 +30,7 @@ def searched(folder: Path, accuracies: Sequence[float], seed: int = 0, strategy:
             assert form.graph is not None
             values = (value, 90.0, 90.0)
             id = training_id(form.graph.key, 0)
-            training = Training(id=id, graph=str(form.graph), seed=seed, state=State.DONE, epochs=epochs, wall=2.0,
+            training = Training(id=id, graph=str(form.graph), seed=seed, state=State.DONE, wall=2.0, epochs=space.protocol.epochs,
                                 accuracy=values)
             trial = Trial(number=number, key=graph.key, graph=str(graph), state=State.DONE, training=id, nodes=form.nodes,
                           accuracy=values)  # fmt: skip

@@ -100,3 +100,9 @@ def test_bad_input_is_one_line(runs: list[Path], tmp_path: Path, capsys: pytest.
     ):  # fmt: skip
         assert main(arguments) == 2
         assert told in capsys.readouterr().err
+
+
+def test_batches_shared_by_processes_are_not_retrained_in_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    searched(tmp_path / "run", [95.0, 96.0], processes=2)
+    assert main([str(tmp_path / "run")]) == 2
+    assert "trained with protocol.processes = 2, but an evaluation trains in one process" in capsys.readouterr().err

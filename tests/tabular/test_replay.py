@@ -16,7 +16,7 @@ from engine.tabular.paths import Path as Found
 from engine.tabular.paths import marks, regrets
 from engine.tabular.person import refined
 from engine.tabular.replay import random_search, replay
-from engine.tabular.table import Table
+from engine.tabular.table import Table, load
 from tests.tabular.made import EPOCHS, small, table
 
 
@@ -153,3 +153,14 @@ def test_a_strategy_of_another_package_is_replayed_by_name(held: Table, monkeypa
     monkeypatch.setattr("engine.tabular.contenders.installed", lambda name: random)
     assert chosen("mine") == ("mine",)
     assert list(searches("mine", held, 20, [5])) == list(searches("random", held, 20, [5]))
+
+
+def test_fifteen_hundred_graphs_of_the_shipped_table_from_end_to_end() -> None:
+    """The paper's own number of graphs: a small part of random search's cost, and a find that is as good."""
+    made = load()
+    whole = random_search(made, Sampler(made.space.ground), 1500, 0)
+    halved = replay(made, Asha(made.space, 1500, 0), 0)
+    assert halved.drawn == whole.drawn == 1500
+    assert halved.trained == whole.trained
+    assert halved.spent < whole.spent / 5
+    assert halved.best - whole.best < 1.0
