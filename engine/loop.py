@@ -89,6 +89,7 @@ class Search:
             return Whole(self.shape, besides, trained, recorded, interleaved, taken, origin)
         paused, judged = self.run.paused(), {(j.epoch, j.cohort): j for j in self.run.judgements()}
         curves = self.run.curves([*trained, *paused])
+        paused = {id: training for id, training in paused.items() if id in curves}  # else it is trained again
         return ByRungs(
             self.strategy, self.space.protocol, self.shape, besides, trained, paused, curves, recorded, judged
         )  # fmt: skip

@@ -229,7 +229,14 @@ class ByRungs:
         ended = self.trained.get(entry.id)
         if ended is not None and ended.state is not State.DONE and epoch >= ended.epochs + (ended.state is State.STOPPED):
             return None  # the epoch in which a graph diverged has an accuracy, but no meaning
-        return self.curves[entry.id].accuracy[epoch - 1][0]
+        return self._row(entry, epoch)[0]
+
+    def _row(self, entry: Entry, epoch: int) -> tuple[float | None, ...]:
+        """Accuracies (%) of an entry's nodes at an epoch. Raises StoreError if the run folder has lost them."""
+        if entry.id not in self.curves:
+            raise StoreError(f"training {entry.id} has lost the learning curve by which it is judged",
+                             "restore curves.log from a copy")
+        return self.curves[entry.id].accuracy[epoch - 1]
 
     def _results(
         self, touched: Collection[Entry], made: Sequence[Judgement], trials: Sequence[Trial],
@@ -264,7 +271,7 @@ class ByRungs:
         if entry.id not in self._open or training is None:
             return
         if entry.stopped is not None and self._value(entry, entry.stopped) is not None:
-            row = self.curves[entry.id].accuracy[entry.stopped - 1]
+            row = self._row(entry, entry.stopped)
             training = msgspec.structs.replace(training, state=State.STOPPED, accuracy=row)
         elif training.state is State.DONE and not entry.is_through:
             return

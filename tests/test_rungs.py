@@ -208,6 +208,21 @@ def test_another_decision_than_the_recorded_one_is_refused(tmp_path: Path) -> No
             list(search_on(run, Asha(A, 60, 0, Halving(3)), CurveExecutor(20)).events())
 
 
+def test_lost_curves_are_trained_again_where_that_is_possible_and_missed_where_not(tmp_path: Path) -> None:
+    strategy = Asha(A, 60, 0)
+    with created(tmp_path / "run", strategy) as run:
+        list(islice(search_on(run, strategy, CurveExecutor(20)).events(), 6))
+        assert run.paused()
+        assert not run.trainings()
+    (tmp_path / "run/curves.log").unlink()
+    with Run.open(tmp_path / "run") as run:
+        list(search_on(run, Asha(A, 60, 0), CurveExecutor(20), limit=20).events())
+        assert run.trainings()
+    (tmp_path / "run/curves.log").unlink()
+    with Run.open(tmp_path / "run") as run, pytest.raises(StoreError, match="has lost the learning curve"):
+        list(search_on(run, Asha(A, 60, 0), CurveExecutor(20)).events())
+
+
 @pytest.mark.parametrize("rule", [Halving(), PROMOTE])
 def test_fifteen_hundred_graphs_as_in_the_paper(tmp_path: Path, rule: Halving) -> None:
     a = load("A").with_protocol({"data": "digits", "train": 64, "validation": 32, "epochs": 100})

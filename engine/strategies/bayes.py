@@ -60,6 +60,8 @@ class Bayes(Defaults):
             self._take(Graph.parse(trial.graph))
             self.tell(trial)
         self.total = min(n, space.keys - len(self._keys))
+        if parent and not self.total:
+            raise SpaceError(f"--from {parent.folder}: every graph of {space.name} is known from there", "nothing is left to do")
         self._parent = {"from": parent.info.name, "known": _digest(known)} if parent else {}
         self._pool = Pool(space, self._variables, _seed(seed, -1))
 

@@ -272,6 +272,13 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         Bayes(A, 5, 0, "gp")
 
 
+def test_nothing_left_to_propose_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    run = run_of(tmp_path / "x", X, exhaustive(X))
+    with pytest.raises(SpaceError, match="every graph of digits/X is known from there"):
+        Bayes(X, 10, 0, parent=Parent.read(run, X))
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
