@@ -26,11 +26,10 @@ class Cost:
 def cost(name: str, shape: Shape, classes: int) -> Cost:
     """Exact counts, on the meta device. Raises TrainingError if the model cannot take such images."""
     try:
-        with torch.device("meta"):
-            network = build(name, shape, classes).eval()
-            counter = FlopCounterMode(display=False)
-            with counter:
-                network(torch.empty(1, *shape))
+        network = _weightless(name, shape, classes).eval()
+        counter = FlopCounterMode(display=False)
+        with torch.device("meta"), counter:
+            network(torch.empty(1, *shape))
     except _CANNOT as error:
         raise TrainingError(f"model {name!r} cannot take {_shown(shape)} images: {_first_line(error)}") from None
     return Cost(_parameters(network), counter.get_total_flops() // 2)  # it counts a multiply-add as two operations
@@ -38,8 +37,17 @@ def cost(name: str, shape: Shape, classes: int) -> Cost:
 
 def count_parameters(name: str, shape: Shape, classes: int) -> int:
     """Exact number of trainable parameters, without a forward pass."""
-    with torch.device("meta"):
-        return _parameters(build(name, shape, classes))
+    return _parameters(_weightless(name, shape, classes))
+
+
+def _weightless(name: str, shape: Shape, classes: int) -> nn.Module:
+    """The network on the meta device; made for real first if its constructor reads values (torchvision's RegNets do)."""
+    try:
+        with torch.device("meta"):
+            return build(name, shape, classes)
+    except (RuntimeError, NotImplementedError):
+        with seeded("spare", name):
+            return build(name, shape, classes).to("meta")
 
 
 def _parameters(network: nn.Module) -> int:
@@ -74,8 +82,10 @@ def check_fit(models: Iterable[str], shape: Shape, classes: int, protocol: Proto
 def _fails(name: str, shape: Shape, classes: int, batch: int, device: str) -> str | None:
     """Why a training forward pass fails; None if it answers one logit a class."""
     try:
-        with seeded("fit"), torch.device(device):
-            answer = build(name, shape, classes).train()(torch.zeros(batch, *shape))
+        with seeded("fit"):
+            network = _weightless(name, shape, classes) if device == "meta" else build(name, shape, classes)
+            with torch.device(device):
+                answer = network.train()(torch.zeros(batch, *shape))
     except _CANNOT as error:
         return _first_line(error)
     if isinstance(answer, Tensor) and answer.shape == (batch, classes):

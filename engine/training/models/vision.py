@@ -20,6 +20,9 @@ from torch.nn.functional import interpolate
 
 from engine.errors import TrainingError
 
+WINDOWED = (224, 224)
+"""MaxViT divides its images into a fixed number of windows."""
+
 Shape = tuple[int, int, int]
 
 SMALL = 64
@@ -45,6 +48,8 @@ def vision(name: str, shape: Shape, classes: int) -> nn.Module:
     size = _least(name, shape)
     if "image_size" in extra:
         size = (extra["image_size"],) * 2
+    elif name.startswith("maxvit"):
+        size = WINDOWED
     elif min(shape[1:]) < SMALL and _open_entrance(network):
         size = shape[1:]
     if shape[0] == 1 or size != shape[1:]:
