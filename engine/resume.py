@@ -33,9 +33,9 @@ def differing(
 def check(folder: Path, info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> None:
     """Raise StoreError naming every differing field."""
     if found := differing(space_of(folder, info), info, space, strategy, seed, mode):
-        raise StoreError(
-            f"{folder}: holds another search (asked / has): {'; '.join(sorted(found))}", "name another folder with --run"
-        )
+        lacking = [f for f in found if f.startswith("protocol.teachers: {} /")]  # it was started with weights brought
+        hint = "give their folder with --teachers" if lacking == found else "name another folder with --run"
+        raise StoreError(f"{folder}: holds another search (asked / has): {'; '.join(sorted(found))}", hint)
 
 
 def _part(space: Space, field: str) -> str:
