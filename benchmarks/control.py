@@ -1,4 +1,4 @@
-"""How soon a search answers, pauses, stops and ends by a signal: digits A, two workers.
+"""How soon a search answers, pauses, stops and ends by a signal: digits A, packs of 8, two workers of one thread.
 
     python benchmarks/control.py
 
@@ -38,7 +38,7 @@ def seconds(until: Callable[[], bool], patience: float = 120.0) -> float:
 def started(run: Path) -> float:
     """Seconds until `--detach` returned."""
     began = time.monotonic()
-    command = f"-m engine.search digits/A --random 2000 --workers 2 --run {run} --detach"
+    command = f"-m engine.search digits/A --random 2000 --workers 2 --pack 8 --threads 1 --no-compile --run {run} --detach"
     subprocess.run([sys.executable, *command.split()], check=True, capture_output=True)
     return time.monotonic() - began
 

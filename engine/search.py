@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.command import Parser, run, screen
+from engine.command import Parser, leave, run, screen
 from engine.errors import SpaceError
 from engine.executors.group import launched, size_of
 
@@ -250,4 +250,4 @@ def _end(args: argparse.Namespace, shown: Result) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
