@@ -14,7 +14,7 @@ from engine.control.desk import Desk, Kill
 from engine.control.requests import Answer
 from engine.errors import StoreError
 from engine.events import Event, Finished, Progress, TrialsDone
-from engine.executors.protocol import EpochDone, Executor, Note, PackDone, PackJob, PackPaused
+from engine.executors.protocol import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.flow import Flow, Results, Whole
 from engine.killing import named, stopped
 from engine.references import references
@@ -66,6 +66,7 @@ class Search:
         for trial in self.run.trials():
             self._count(trial)
         flow = self._flow()
+        self.run.checkpoints.sweep(self.run.trainings())
         self.desk.phase = "training"
         try:
             yield self._progress()
@@ -127,6 +128,11 @@ class Search:
                 yield from self._record(flow.take(event), event)
             elif isinstance(event, Note):
                 self.run.log("note", message=event.message)
+            elif isinstance(event, Checkpointed):
+                self.run.log("checkpoint", pack=event.pack, epoch=event.epoch)
+            elif isinstance(event, PackLimit):
+                self.run.limit_packs(event.graphs)
+                self.run.log("memory", message=f"packs of {event.graphs} graphs from now on: {event.reason}")
             else:
                 if isinstance(event, EpochDone):
                     self._underway.note(event)
@@ -149,6 +155,7 @@ class Search:
             kill.settle(Answer(done=False, message=str(error)))
             return
         results = flow.end([stopped(waiting[id][0], id, self.run.info.seed, kill.who) for id in ids])
+        self.executor.drop(ids)
         self._keep(results)
         numbers = ", ".join(str(t.number) for t in results.trials)
         self.run.log("kill-trial", key=kill.key, who=kill.who, trials=numbers)
@@ -166,6 +173,7 @@ class Search:
         """The one place that writes results."""
         if results:
             self.run.add(results.trials, results.trainings, results.curves, results.paused, results.judgements)
+            self.run.checkpoints.remove({training.id for training in results.trainings})
         for trial in results.trials:
             self._count(trial)
         self.fresh += len(results.trials)

@@ -60,6 +60,8 @@ def arguments() -> Parser:
     p.add_argument("--processes", type=int, metavar="N", help="processes that share each mini-batch, for large networks (1)")
     p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
+    p.add_argument("--checkpoint-every", type=float, default=5, metavar="MINUTES",
+                   help="keep running packs so often, when an epoch ends (5; 0: after each epoch)")
     p.add_argument("--detach", action="store_true", help="search in the background, also when the terminal is gone")
     p.add_argument("--json", action="store_true", help="one JSON object on stdout at the end")
     return p
@@ -142,6 +144,8 @@ def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
+    if not 0 <= args.checkpoint_every < float("inf"):
+        raise SpaceError(f"--checkpoint-every: must be 0 minutes or more, got {args.checkpoint_every:g}")
     for name, least in (("repeats", 1), ("seed", 0), ("limit", 1), ("workers", 1), ("pack", 1), ("threads", 1)):
         value = getattr(args, name)
         if value is not None and value < least:
@@ -225,7 +229,8 @@ def _train(
 
     options = Options(
         seed=args.seed, data=args.data, download=args.download, teachers=args.teachers, limit=args.limit,
-        workers=args.workers, mode=_fixed_mode(args), command=command("engine.search", args.argv),
+        workers=args.workers, checkpoint_every=60 * args.checkpoint_every, mode=_fixed_mode(args),
+        command=command("engine.search", args.argv),
     )  # fmt: skip
     with opened(space, strategy, folder, options, lock, desk) as search, Line(search.run.info) as line:
         for event in search.events():

@@ -28,6 +28,7 @@ from engine.resume import check
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
+from engine.store.checkpoints import Keeping
 from engine.store.folder import INFO
 from engine.store.lock import RunLock
 from engine.store.runs import Run
@@ -51,6 +52,8 @@ class Options:
     download: bool = False
     teachers: Path | None = None
     """Folder of pre-trained weights; None: `.teachers` beside the run folder."""
+    checkpoint_every: float = 300.0
+    """Seconds between checkpoints of a running pack, which are made when an epoch ends; 0: after each."""
     limit: int | None = None
     """Trials to record before stopping."""
     workers: int | None = None
@@ -81,23 +84,27 @@ def opened(
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
         gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
-        hire = partial(_executor, space, images, shape, mode, folder, options, gpus, others)
+        hire = partial(_executor, space, images, shape, mode, run, options, gpus, others)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
         executor = hire(options.workers or gpus or mode.workers)
         yield Search(space, strategy, run, executor, shape, options.limit, desk, None if others else hire)
 
 
 def _executor(
-    space: Space, images: Images, shape: PackShape, mode: Mode, folder: Path, options: Options, gpus: int,
+    space: Space, images: Images, shape: PackShape, mode: Mode, run: Run, options: Options, gpus: int,
     others: Others | None, workers: int,
 ) -> Executor:  # fmt: skip
-    """Packs in this process, in so many workers, or shared by the processes of a group."""
-    teachers = options.teachers or folder.parent / ".teachers"
-    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers)
+    """Packs in this process, in so many workers, or shared by the processes of a group.
+
+    A GPU is a worker's even if there is one only: this process then survives whatever happens there.
+    """
+    teachers = options.teachers or run.folder.parent / ".teachers"
+    keeping, most = Keeping(run.checkpoints, options.checkpoint_every), run.pack_limit
+    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers, keeping, most)
     if others is not None:
         return ParallelExecutor(task, images, others)
-    if workers == 1:
-        return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers))
+    if workers == 1 and not gpus:
+        return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers), keeping, most)
     return local_workers(task, workers, gpus)
 
 

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from engine.control.desk import Desk, End
-from engine.executors.protocol import Executor, ExecutorEvent, Heartbeat, PackJob
+from engine.executors.protocol import Checkpointed, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob, PackPaused
 
 Hire = Callable[[int], Executor]
 """An executor of so many workers."""
+
+
+KEEPING = 10.0
+"""Seconds that running packs have for keeping themselves when the process is about to be killed."""
 
 
 @dataclass
@@ -21,6 +25,8 @@ class Gate:
     shut: bool = False
     empty: bool = False
     """True once there are no more."""
+    running: set[int] = field(default_factory=set)
+    """Packs begun and not ended."""
 
     def __iter__(self) -> Iterator[PackJob | None]:
         return self
@@ -29,10 +35,13 @@ class Gate:
         if self.shut:
             raise StopIteration
         try:
-            return next(self.jobs)
+            job = next(self.jobs)
         except StopIteration:
             self.empty = True
             raise
+        if job is not None:
+            self.running.add(job.number)
+        return job
 
 
 @dataclass
@@ -47,6 +56,8 @@ class Steering:
     stood: float = 0.0
     """Seconds the search was paused."""
     _since: float | None = field(default=None, init=False)
+    _unkept: set[int] | None = field(default=None, init=False)
+    """Running packs that have not kept themselves yet; None while nobody wants them to."""
 
     def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         """The executor's events; fewer if running packs are to be the last. Raises Stopped if not even those are waited for."""
@@ -56,6 +67,7 @@ class Steering:
             self._follow(gate)
             for event in self.executor.run(gate):
                 yield event
+                self._note(gate, event)
                 self.desk.standing = self.desk.paused and isinstance(event, Heartbeat) and not event.busy
                 self._follow(gate)
             if self.desk.end:
@@ -65,12 +77,26 @@ class Steering:
     def _follow(self, gate: Gate) -> None:
         """Bring the executor in line with what is wished."""
         desk = self.desk
-        if desk.end >= End.KEEP:
+        if desk.end is End.NOW or (desk.end is End.KEEP and self._is_kept(gate)):
             raise desk.stopped()
         if desk.paused != (self._since is not None):
             self._stand() if desk.paused else self._go_on()
         exchange = desk.workers not in {None, self.workers} and not self._resized(desk.workers)
-        gate.shut = exchange or desk.end is End.FINISH
+        gate.shut = exchange or desk.end in {End.FINISH, End.KEEP}
+
+    def _note(self, gate: Gate, event: ExecutorEvent) -> None:
+        if isinstance(event, PackDone | PackPaused):
+            gate.running.discard(event.pack)
+        if isinstance(event, PackDone | PackPaused | Checkpointed) and self._unkept:
+            self._unkept.discard(event.pack)
+
+    def _is_kept(self, gate: Gate) -> bool:
+        """Are all running packs on the disk, or is it too late for that?"""
+        if self._unkept is None:
+            self._unkept = set(gate.running)
+            self.executor.checkpoint_now()
+        assert self.desk.wished is not None
+        return not self._unkept or time.monotonic() - self.desk.wished > KEEPING
 
     def _resized(self, workers: int | None) -> bool:
         """False if it takes another executor: then running packs come to their end first."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from engine.space import protocol as space_protocol
+from engine.store.checkpoints import Keeping
 from engine.training.mode import Mode
 from engine.training.pack import PackShape
 
@@ -32,6 +33,10 @@ class Task:
     mode: Mode
     seed: int
     teachers: Path
+    keeping: Keeping | None = None
+    """Where running packs are kept; None: nowhere."""
+    most: int | None = None
+    """The largest pack that memory is known to hold."""
 
 
 class Pipe(Protocol):

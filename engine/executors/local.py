@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import replace
 
 import torch
 
-from engine.executors.protocol import EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
+from engine.executors.course import BEAT, Course, Orders, Record, stand
+from engine.executors.protocol import ExecutorEvent, Heartbeat, PackJob, PackLimit, pack_end
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.trials import Curve, Training
+from engine.store.checkpoints import Keeping
 from engine.training.attempt import attempted
 from engine.training.data import Images, Split, split
 from engine.training.device import accelerator
 from engine.training.mode import Mode
-from engine.training.outcome import failed, trainings
-from engine.training.pack import PackShape
+from engine.training.outcome import failed
+from engine.training.pack import PackShape, fill, smaller
 from engine.training.pretraining import bank
 from engine.training.teachers import TeacherBank, TeacherCache
-from engine.training.trainer import DTYPES, PackTrainer, Setting
-
-LOOK = 0.2
-"""Seconds between looks of a paused executor at whether it may go on."""
+from engine.training.trainer import DTYPES, Setting
 
 
 class LocalExecutor:
     """In-process executor for one device."""
 
     def __init__(
-        self, protocol: Protocol, part: Images, shape: PackShape, mode: Mode, seed: int, teachers: TeacherCache | None
-    ) -> None:
-        """`part` is the data set's training part; `teachers` None trains pre-trained nodes anew."""
+        self, protocol: Protocol, part: Images, shape: PackShape, mode: Mode, seed: int, teachers: TeacherCache | None,
+        keeping: Keeping | None = None, most: int | None = None,
+    ) -> None:  # fmt: skip
+        """`part` is the data set's training part; `teachers` None trains pre-trained nodes anew; `keeping` None keeps nothing
+        of a pack before its end; `most` is the largest pack that memory is known to hold."""
         torch.set_num_threads(mode.threads)
-        self.shape, self.cache = shape, teachers
-        self._paused = False
+        self.shape, self.cache, self.keeping = shape, teachers, keeping
+        self.most = min(most or shape.graphs, shape.graphs)
+        self.orders = Orders()
         self.accelerator = accelerator(protocol)
         device, dtype = self.accelerator.device, DTYPES[protocol.precision]
         seen = split(part, protocol)
@@ -46,23 +49,28 @@ class LocalExecutor:
     def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         for job in jobs:
             assert job is not None, "nothing is running that a job could wait for"
-            yield from self._stand()
+            yield from stand(self.orders)
             yield from self._pack(job)
 
     def pause(self) -> None:
-        self._paused = True
+        self.orders.paused = True
 
     def resume(self) -> None:
-        self._paused = False
+        self.orders.paused = False
 
     def resize(self, workers: int) -> bool:
         """One process is what this executor is."""
         return workers == 1
 
-    def _stand(self) -> Iterator[Heartbeat]:
-        while self._paused:
-            yield Heartbeat(0)
-            time.sleep(LOOK)
+    def drop(self, ids: Collection[str]) -> None:
+        self.orders.dropped.update(ids)
+
+    def checkpoint_now(self) -> None:
+        self.orders.keep = True
+
+    def limit(self, graphs: int) -> None:
+        """Divide packs of more graphs than these."""
+        self.most = max(1, min(self.most, graphs))
 
     def at(self, repeat: int) -> Setting:
         """The setting of one repeat, with its teachers; kept while packs of that repeat follow each other."""
@@ -78,50 +86,66 @@ class LocalExecutor:
             self.setting = replace(setting, teachers=teachers)
 
     def _answering(self, work: Generator[None, None, TeacherBank]) -> Generator[Heartbeat, None, TeacherBank]:
-        """Work that takes long, with a heartbeat for each of its pauses, and pauses of the executor's own."""
+        """Work that yields often, with heartbeats in between, and pauses of the executor's own."""
+        told = time.monotonic()
         while True:
             try:
                 next(work)
             except StopIteration as end:
                 found: TeacherBank = end.value
                 return found
-            yield Heartbeat(1)
-            yield from self._stand()
+            if time.monotonic() - told >= BEAT:
+                told = time.monotonic()
+                yield Heartbeat(1)
+            yield from stand(self.orders)
 
     def _pack(self, job: PackJob) -> Iterator[ExecutorEvent]:
         """Train a pack; if it raises, in halves, until the guilty graph is alone and recorded as failed."""
         yield from self._prepare(job.repeat)
         setting = self.setting
-        done: list[tuple[Training, Curve | None]] = []
-        able = []
-        for text in job.graphs:
-            graph = Graph.parse(text)
-            if (reason := setting.teachers.failure(graph)) is None:
-                able.append(text)
-            else:
-                done.append((failed(graph, setting, job.number, reason), None))
-        waiting = [tuple(able)] if able else []
+        graphs = [Graph.parse(text) for text in job.graphs]
+        failures = {graph: setting.teachers.failure(graph) for graph in graphs}
+        done: list[Record] = [(failed(g, setting, job.number, why), None) for g, why in failures.items() if why is not None]
+        waiting = deque(self._pieces([graph for graph in graphs if failures[graph] is None]))
         while waiting:
-            graphs = waiting.pop(0)
-            found = yield from attempted(self._train(job.number, graphs, setting))
+            piece = waiting.popleft()
+            found = yield from attempted(self._course(job, piece, setting).run())
             if not isinstance(found, Exception):
                 done += found
-            elif len(graphs) > 1:
-                waiting[:0] = [graphs[: len(graphs) // 2], graphs[len(graphs) // 2 :]]
+            elif len(piece) == 1:
+                done.append((failed(piece[0], setting, job.number, found), None))
             else:
-                done.append((failed(Graph.parse(graphs[0]), setting, job.number, found), None))
-        by_graph = {training.graph: (training, curve) for training, curve in done}
-        pairs = [by_graph[text] for text in job.graphs]
-        yield PackDone(job.number, tuple(t for t, _ in pairs), tuple(c for _, c in pairs if c is not None))
+                waiting.extendleft([piece[len(piece) // 2 :], piece[: len(piece) // 2]])
+                if is_out_of_memory(found):
+                    yield self._make_room(len(piece) // 2, found)
+        yield pack_end(job, done)
 
-    def _train(
-        self, number: int, texts: tuple[str, ...], setting: Setting
-    ) -> Generator[ExecutorEvent, None, list[tuple[Training, Curve]]]:
-        started = time.perf_counter()
-        graphs = [Graph.parse(text) for text in texts]
-        trainer = PackTrainer(graphs, [g.key for g in graphs], self.shape, setting)
-        for report in trainer.run():
-            targets = report.accuracy[: len(graphs), 0]
-            yield EpochDone(number, len(graphs), report.epoch, setting.protocol.epochs, float(targets.max()))
-            yield from self._stand()
-        return trainings(trainer, number, time.perf_counter() - started, "local")
+    def _pieces(self, graphs: list[Graph]) -> list[list[Graph]]:
+        """All of them together, or in packs that memory is known to hold."""
+        if self.most == self.shape.graphs:
+            return [graphs] if graphs else []
+        return [[graphs[i] for i in places] for places in fill(graphs, smaller(self.shape, self.most))]
+
+    def _course(self, job: PackJob, graphs: list[Graph], setting: Setting) -> Course:
+        shape = self.shape if self.most == self.shape.graphs else smaller(self.shape, self.most)
+        keeping = self.keeping
+        return Course(
+            job, graphs, shape, setting, self.orders,
+            keeping.checkpoints if keeping else None, keeping.every if keeping else 0.0,
+        )  # fmt: skip
+
+    def _make_room(self, graphs: int, error: Exception) -> PackLimit:
+        self.limit(graphs)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        error.__traceback__ = None  # its frames hold the pack that did not fit
+        gc.collect()
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.empty_cache()
+        return PackLimit(self.most, reason)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """A GPU's or the host's memory ran out. On a CPU torch says so in a RuntimeError's text only."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)

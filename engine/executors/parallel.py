@@ -5,7 +5,7 @@ Process 0 is the search: it tells the others each pack, and all of them train it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from engine.errors import TrainingError
@@ -76,6 +76,12 @@ class ParallelExecutor:
     def resize(self, workers: int) -> bool:
         """The group's size is a part of the protocol."""
         return workers == 1
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Nothing: the graphs are trained to the end, and whoever dropped them passes their results over."""
+
+    def checkpoint_now(self) -> None:
+        """Nothing: a pack of a group begins again."""
 
     def _check(self, end: PackDone | PackPaused) -> None:
         """A graph may have failed only because a process of the group is gone: such a failure must not be recorded."""

@@ -21,7 +21,7 @@ class PackJob:
     their checkpoints; a graph whose checkpoint is missing or damaged is trained again from its first epoch: the same
     numbers, only time is lost."""
     until: int | None = None
-    """Epoch after which the pack pauses; None: the protocol's last one."""
+    """Epoch after which the pack pauses, before the protocol's last one; None: it does not pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,22 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """A running pack's graphs are on the disk as they were after `epoch` epochs."""
+
+    pack: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackLimit:
+    """Memory ran out: packs of more than `graphs` graphs are divided from now on, also when the search is resumed."""
+
+    graphs: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Nothing has happened but time: comes about once a second, so that whoever consumes the events can act meanwhile."""
 
@@ -73,7 +89,17 @@ class Heartbeat:
     """Packs that are computing; 0 once a pause has come into force."""
 
 
-ExecutorEvent = EpochDone | PackDone | PackPaused | Note | Heartbeat
+ExecutorEvent = EpochDone | PackDone | PackPaused | Checkpointed | PackLimit | Note | Heartbeat
+
+
+def pack_end(job: PackJob, done: Iterable[tuple[Training, Curve | None]]) -> PackDone | PackPaused:
+    """The event that ends a job, of one record a graph in any order."""
+    by_graph = {training.graph: (training, curve) for training, curve in done}
+    pairs = [by_graph[text] for text in job.graphs]
+    trainings, curves = tuple(t for t, _ in pairs), tuple(c for _, c in pairs if c is not None)
+    if job.until is None:
+        return PackDone(job.number, trainings, curves)
+    return PackPaused(job.number, job.until, trainings, curves)
 
 
 class Executor(Protocol):
@@ -104,14 +130,11 @@ class Executor(Protocol):
         """
         ...
 
-
-class Sparing(Executor, Protocol):
-    """An executor that can also leave off in the middle of a pack."""
-
     def drop(self, ids: Collection[str]) -> None:
-        """Do not finish the graphs with these training ids: they come back as State.STOPPED; their pack goes on."""
+        """Do not finish the graphs with these training ids: they come back as State.STOPPED with their pack, which ends
+        early if none of its graphs is left."""
         ...
 
     def checkpoint_now(self) -> None:
-        """Keep every running pack at its next epoch end or sooner: this process must end soon."""
+        """Keep every running pack at its next epoch's end (`Checkpointed`): this process must end soon."""
         ...

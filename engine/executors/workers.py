@@ -1,30 +1,65 @@
 """Packs in worker processes: one a GPU, or on a CPU one a core with a thread each.
 
 Two processes of one thread beat one process of two threads on small networks (no barrier inside every operation), and
-the more so on a machine shared with others. A worker that dies takes nothing along: its pack is given to another, at
-most `RETRIES` times, then in halves, until the guilty graph is alone and recorded as failed.
+the more so on a machine shared with others. A worker that dies or hangs takes nothing along: its pack is given to another,
+which goes on from its last checkpoint, at most `RETRIES` times, then in halves, until the guilty graph is alone and
+recorded as failed.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
-from engine.errors import EngineError
+import msgspec
+
+from engine.errors import EngineError, TrainingError
 from engine.executors.crew import Crew, Link, Pipe, ProcessCrew, Task
-from engine.executors.protocol import EpochDone, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob
+from engine.executors.protocol import (
+    Checkpointed,
+    EpochDone,
+    Executor,
+    ExecutorEvent,
+    Heartbeat,
+    Note,
+    PackDone,
+    PackJob,
+    PackLimit,
+    PackPaused,
+    pack_end,
+)
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
 from engine.training.outcome import training_id
 
 RETRIES = 2
 """Times a pack is tried again after its worker died, before it is split."""
+
+STILLBORN = 3
+"""Workers in a row that may end before their first word; then something is wrong with all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a worker may give no sign of life before it counts as hung. It gives one about every second, but between
+    two steps only: a thread of its own would go on doing so while training hangs."""
+
+    first: float = 600.0
+    """Seconds, until it has ended its first epoch: it loads torch and data, and may compile."""
+    least: float = 60.0
+    """Seconds, later on, at least ..."""
+    times: float = 20.0
+    """... and so many times its longest silence so far: where a step takes ten seconds, 200 seconds are no hang."""
+
+    def limit(self, longest: float | None) -> float:
+        return self.first if longest is None else max(self.least, self.times * longest)
 
 
 @dataclass(slots=True)
@@ -43,6 +78,18 @@ class Worker:
     piece: Piece | None = None
     stands: bool = False
     """True once it has said that it follows a pause."""
+    spoke: bool = False
+    silent: float = 0.0
+    """Seconds since its last word."""
+    longest: float | None = None
+    """Longest silence since its first epoch ended; None before."""
+
+    def speaks(self, said: object) -> None:
+        if self.longest is not None:
+            self.longest = max(self.longest, self.silent)
+        elif isinstance(said, EpochDone):
+            self.longest = 0.0
+        self.spoke, self.silent = True, 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +97,27 @@ class Command:
     """What a worker is told while it trains: a method of its executor."""
 
     method: str
+    arguments: tuple[Any, ...] = ()
 
 
 BEAT = 1.0
 """Seconds without an event after which a heartbeat is told."""
 
 
-def local_workers(task: Task, count: int, gpus: int = 0) -> WorkerExecutor:
+def local_workers(task: Task, count: int, gpus: int = 0, patience: Patience | None = None) -> WorkerExecutor:
     """`count` processes of this machine, worker i on the GPU i modulo `gpus` if there are any."""
-    return WorkerExecutor(ProcessCrew(work, task, gpus), count, task.seed)
+    return WorkerExecutor(ProcessCrew(work, task, gpus), count, task.seed, patience)
 
 
 class WorkerExecutor:
     """Hands packs to `count` workers of a crew and gathers what they send."""
 
-    def __init__(self, crew: Crew[Any], count: int, seed: int) -> None:
+    def __init__(self, crew: Crew[Any], count: int, seed: int, patience: Patience | None = None) -> None:
         """`seed` is the search's, for the records of graphs whose workers died."""
-        self.crew, self.count, self.seed = crew, count, seed
+        self.crew, self.count, self.seed, self.patience = crew, count, seed, patience or Patience()
+        self._dropped: set[str] = set()
+        self._most: int | None = None
+        self._stillborn = 0
         self._workers: list[Worker] = []
         self._paused = False
         self._parts: dict[int, dict[str, tuple[Training, Curve | None]]] = {}
@@ -80,10 +131,17 @@ class WorkerExecutor:
             self._fill(source, again)
             while self._paused or any(w.piece for w in self._workers):
                 busy = [w for w in self._workers if w.piece]
+                began = time.monotonic()
                 heard = self.crew.wait([w.link for w in busy], BEAT)
+                # Not more than was waited for: this process may itself have been stopped, or the machine asleep.
+                waited = min(time.monotonic() - began, 2 * BEAT)
                 for worker in busy:
+                    worker.silent += waited
                     if worker.link in heard:
                         yield from self._hear(worker, again)
+                    elif worker.silent > self.patience.limit(worker.longest):
+                        yield from self._lost(worker, f"hung (no sign of life for {worker.silent:.0f} s)", again)
+                        self._dismiss([worker])
                 if not heard:
                     yield self._beat()
                 self._fill(source, again)
@@ -102,6 +160,13 @@ class WorkerExecutor:
     def resize(self, workers: int) -> bool:
         self.count = workers
         return True
+
+    def drop(self, ids: Collection[str]) -> None:
+        self._dropped.update(ids)
+        self._tell(Command("drop", (frozenset(ids),)))
+
+    def checkpoint_now(self) -> None:
+        self._tell(Command("checkpoint_now"))
 
     def _tell(self, command: Command) -> None:
         for worker in self._workers:
@@ -134,7 +199,12 @@ class WorkerExecutor:
         self._workers = [worker for worker in self._workers if worker not in gone]
 
     def _start(self, place: int) -> Worker:
-        return Worker(place, self.crew.hire(place))
+        link = self.crew.hire(place)
+        if self._dropped:
+            link.send(Command("drop", (frozenset(self._dropped),)))
+        if self._most:
+            link.send(Command("limit", (self._most,)))
+        return Worker(place, link)
 
     def _next(self, source: Iterator[PackJob | None], again: deque[Piece]) -> Piece | None:
         if again:
@@ -146,57 +216,73 @@ class WorkerExecutor:
         return Piece(job)
 
     def _give(self, worker: Worker, piece: Piece) -> None:
-        worker.piece = piece
+        worker.piece, worker.silent = piece, 0.0
         with suppress(BrokenPipeError):  # it died meanwhile: the pipe's end says so when it is read
             worker.link.send(piece.job)
 
     def _hear(self, worker: Worker, again: deque[Piece]) -> Iterator[ExecutorEvent]:
         """One message of a worker, or its death."""
-        assert worker.piece is not None
         try:
             said = worker.link.hear()
         except EOFError:
-            piece, worker.piece = worker.piece, None
-            yield from self._lost(piece, worker, again)
+            yield from self._lost(worker, f"died ({worker.link.ended()})", again)
             return
-        if isinstance(said, EngineError):
-            raise said
-        worker.stands = isinstance(said, Heartbeat) and not said.busy
-        if isinstance(said, Heartbeat):
-            yield self._beat()
-            return
-        if isinstance(said, EpochDone):
-            yield replace(said, worker=worker.link.name)
-            return
-        worker.piece = None
-        yield from self._gather(said)
+        worker.speaks(said)
+        self._stillborn = 0
+        match said:
+            case EngineError():
+                raise said
+            case Heartbeat():
+                worker.stands = not said.busy
+                yield self._beat()
+            case EpochDone():
+                worker.stands = False
+                yield replace(said, worker=worker.link.name)
+            case PackDone() | PackPaused():
+                worker.piece, worker.stands = None, False
+                yield from self._gather(said, worker.link.name)
+            case PackLimit():
+                self._most = min(said.graphs, self._most or said.graphs)
+                self._tell(Command("limit", (said.graphs,)))
+                yield said
+            case Checkpointed() | Note():
+                yield said
 
-    def _gather(self, part: PackDone) -> Iterator[PackDone]:
+    def _gather(self, part: PackDone | PackPaused, name: str) -> Iterator[PackDone | PackPaused]:
         """Keep a part; a pack is done when all its graphs are."""
         curves = {c.id: c for c in part.curves}
         parts, job = self._parts[part.pack], self._whole[part.pack]
-        parts.update((t.graph, (t, curves.get(t.id))) for t in part.trainings)
+        parts.update((t.graph, (msgspec.structs.replace(t, worker=name), curves.get(t.id))) for t in part.trainings)
         if len(parts) == len(job.graphs):
-            pairs = [parts[text] for text in job.graphs]
             del self._parts[part.pack], self._whole[part.pack]
-            yield PackDone(part.pack, tuple(t for t, _ in pairs), tuple(c for _, c in pairs if c is not None))
+            yield pack_end(job, parts.values())
 
-    def _lost(self, piece: Piece, worker: Worker, again: deque[Piece]) -> Iterator[PackDone]:
-        graphs = piece.job.graphs
+    def _lost(self, worker: Worker, how: str, again: deque[Piece]) -> Iterator[ExecutorEvent]:
+        """Give a lost worker's piece to another, whole or in halves, or record its only graph as failed."""
+        piece, worker.piece = worker.piece, None
+        assert piece is not None, "only workers with a piece are listened to"
+        self._stillborn += not worker.spoke
+        if self._stillborn >= STILLBORN:
+            raise TrainingError(f"{STILLBORN} workers in a row ended before their first word; the last {how}",
+                                "see what they wrote; is there memory for so many? fewer --workers need less")
+        graphs, name = piece.job.graphs, worker.link.name
         if piece.tries < RETRIES:
             again.append(Piece(piece.job, piece.tries + 1))
+            yield Note(f"{name} {how}: pack {piece.job.number} goes on in another")
         elif len(graphs) > 1:
             half = len(graphs) // 2
             again.extend(Piece(replace(piece.job, graphs=part), RETRIES) for part in (graphs[:half], graphs[half:]))
+            yield Note(f"{name} {how}: pack {piece.job.number} goes on in halves")
         else:
-            yield from self._gather(PackDone(piece.job.number, (self._failed(piece.job, worker),), ()))
+            yield Note(f"{name} {how}: {graphs[0]} is recorded as failed")
+            yield from self._gather(PackDone(piece.job.number, (self._failed(piece.job, how),), ()), name)
 
-    def _failed(self, job: PackJob, worker: Worker) -> Training:
+    def _failed(self, job: PackJob, how: str) -> Training:
         graph = Graph.parse(job.graphs[0])
         return Training(
             id=training_id(graph.key, job.repeat), graph=str(graph), repeat=job.repeat, seed=self.seed,
-            state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number, worker=worker.link.name,
-            reason=f"its worker died each time it was trained ({worker.link.ended()})",
+            state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number,
+            reason=f"its worker {how} each time it was trained",
         )  # fmt: skip
 
 
@@ -213,7 +299,11 @@ def work(pipe: Pipe, task: Task, name: str, gpu: str | None) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             part = training_part(task.protocol.data, task.data)
-            executor = LocalExecutor(task.protocol, part, task.shape, task.mode, task.seed, TeacherCache(task.teachers))
+            cache = TeacherCache(task.teachers)
+            executor = LocalExecutor(
+                task.protocol, part, task.shape, task.mode, task.seed, cache, task.keeping, task.most
+            )  # fmt: skip
+            pipe.send(Heartbeat(1))
             waiting: deque[PackJob] = deque()
             for event in executor.run(_jobs(pipe, executor, waiting)):
                 pipe.send(event)
@@ -233,6 +323,6 @@ def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[P
 def _take(said: PackJob | Command, executor: Executor, waiting: deque[PackJob]) -> None:
     """Obey a command at once; a job waits its turn (it may come before the last event's `poll`)."""
     if isinstance(said, Command):
-        getattr(executor, said.method)()
+        getattr(executor, said.method)(*said.arguments)
     else:
         waiting.append(said)

@@ -12,6 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +108,15 @@ class Checkpoints:
             return list(self.folder.iterdir())
         except FileNotFoundError:
             return []
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where and how often running packs are kept."""
+
+    checkpoints: Checkpoints
+    every: float = 300.0
+    """Seconds between checkpoints of a pack, made when an epoch ends (0: after every epoch)."""
 
 
 def _digest(blob: bytes) -> bytes:

@@ -6,6 +6,7 @@
     host.jsonl   how the machine fared (`readings`)
     lock         held by the one writer (`lock`)            holder.json  who that is
     evaluations.log  graphs trained again with fresh seeds (`evaluations`)      weights/  their networks
+    checkpoints/ graphs of packs that run (`checkpoints`)
     control/     requests to it (`engine.control`)          output.log   what it printed, if it was detached
 """
 
@@ -18,6 +19,7 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.space.space import Space
+from engine.store.checkpoints import CHECKPOINTS
 from engine.store.durable import SCRATCH, disk, replace_file
 from engine.store.frames import is_torn
 from engine.store.holder import HOLDER, LOCK
@@ -35,7 +37,7 @@ OUTPUT = "output.log"
 FORMAT = 1
 """The newest layout of a run folder this version reads; it reads all older ones (there is none yet)."""
 
-_OWN = frozenset({INFO, TRIALS, CURVES, JOURNAL, LOCK, HOLDER, STATUS, CONTROL, OUTPUT})
+_OWN = frozenset({INFO, TRIALS, CURVES, JOURNAL, LOCK, HOLDER, STATUS, CONTROL, OUTPUT, CHECKPOINTS})
 
 
 class _Format(msgspec.Struct):

@@ -14,6 +14,7 @@ from typing import Any, Self
 import msgspec
 
 from engine.errors import StoreError
+from engine.store.checkpoints import CHECKPOINTS, Checkpoints
 from engine.store.curves import CurveFile
 from engine.store.durable import disk, sync_folder
 from engine.store.folder import CURVES, TRIALS, check_head, check_vacant, find_runs, read_info, write_info
@@ -23,7 +24,7 @@ from engine.store.lock import RunLock
 from engine.store.status import Status, write_status
 from engine.store.storage import NULL, AppendStorage, encode_record
 from engine.store.table import Database
-from engine.store.trials import Curve, RunInfo, Training, Trial
+from engine.store.trials import Curve, PackLimit, RunInfo, Training, Trial
 
 __all__ = ["Run", "find_runs", "read_info"]
 
@@ -48,9 +49,10 @@ class Run:
         self._known: set[str] = set()
         self._last_row = 0
         self._version = -1
+        self.checkpoints = Checkpoints(folder / CHECKPOINTS)
         self.db = Database(folder / TRIALS)
         """TinyDB with the tables `trials` (document id = number), `trainings`, and of a search that judges at rungs
-        `judgements` and `paused` (trainings that can go on)."""
+        `judgements` and `paused` (trainings that can go on); `limits` if memory ran out."""
         self.messages: list[str] = []
         self._tell(self.db.storage.dropped)
 
@@ -175,6 +177,18 @@ class Run:
     def curves(self, ids: Iterable[str]) -> dict[str, Curve]:
         """Learning curves of these trainings; those that have none are left out."""
         return self._curves().get(ids)
+
+    def limit_packs(self, graphs: int) -> None:
+        """Remember that memory does not hold packs of more graphs. Raises StoreError if the disk refuses."""
+        self._known_trainings()
+        self.storage.commit({"limits": {"1": encode_record(PackLimit(graphs=graphs))}})
+        self._version = self.storage.version
+
+    @property
+    def pack_limit(self) -> int | None:
+        """The largest pack that memory is known to hold; None if it never ran out."""
+        known = self.storage.rows("limits").get("1")
+        return None if known is None else msgspec.json.decode(known, type=PackLimit).graphs
 
     def _curves(self) -> CurveFile:
         if self._curve_file is None:

@@ -119,6 +119,13 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
 
+class PackLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """What memory was found to hold."""
+
+    graphs: int
+    """Graphs a pack, at most."""
+
+
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """`run.json`: everything that decides the records, frozen at the first start."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import ceil
 from typing import Any
 
 import torch
@@ -77,6 +78,13 @@ def shape_for(graphs: Sequence[Graph], most: int, nodes: int) -> PackShape:
     teachers = sorted({(g.models[n - 1], n) for g in graphs for n in pretrained(g)})
     gates = sorted({g for graph in graphs for g in graph.gates if is_open(g)} | {CUTOFF})
     return PackShape(size, nodes, slots, tuple(gates), tuple(teachers))
+
+
+def smaller(shape: PackShape, graphs: int) -> PackShape:
+    """The shape cut down to packs of so many graphs; any graph that fits into a pack of `shape` alone fits into these."""
+    share = graphs / shape.graphs
+    slots = {model: min(count, max(shape.nodes, ceil(count * share))) for model, count in shape.slots.items()}
+    return replace(shape, graphs=graphs, slots=slots)
 
 
 def fill(graphs: Sequence[Graph], shape: PackShape) -> list[list[int]]:

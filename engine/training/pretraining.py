@@ -146,10 +146,10 @@ def _train_pack(who: Sequence[Who], setting: Setting) -> Generator[None, None, P
         replace(setting, protocol=protocol, mode=mode, teachers=empty),
     )  # fmt: skip
     failures: dict[Who, str] = {}
-    for report in trainer.run():
-        for place, finite in enumerate(report.losses[:, 0].isfinite().tolist()):
+    for report in trainer.steps():
+        for place, finite in enumerate(report.losses[:, 0].isfinite().tolist() if report else ()):
             if not finite:
-                failures.setdefault(who[place], f"diverged in epoch {report.epoch}")
+                failures.setdefault(who[place], f"diverged in epoch {len(trainer.reports)}")
         yield
     return Pretrained({w: s for w, s in zip(who, _networks(trainer), strict=True) if w not in failures}, failures)
 

@@ -6,7 +6,7 @@ and are read once an epoch, in `PackTrainer._read`: the only place that waits fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,8 +48,6 @@ class Setting:
     mode: Mode
     accelerator: Accelerator
     teachers: TeacherBank
-    beat: Callable[[], None] = lambda: None
-    """Called at each optimiser step, also those of teachers: a sign of life."""
 
 
 class Gather(torch.autograd.Function):
@@ -196,7 +194,6 @@ class PackTrainer:
         first = epoch * self.setting.protocol.steps_an_epoch()
         for step, batch in enumerate(self.batches.epoch(epoch), first + 1):
             progress.add(self.step(batch, step))
-            self.setting.beat()
             yield None
         self.schedule.step()
         self.reports.append(self._read(epoch, progress, self.evaluate(self.setting.split.validation)))
