@@ -74,17 +74,17 @@ def _last(told: bytes) -> str:
 def report(run: Path, folder: Path) -> Errand:
     """The report of a run as files; what an earlier report left there is replaced."""
     out = f"reports/{run.name}"
-    return Errand("report", ("-m", "engine.report", _seen(run, folder), "--out", out), f"{out}/report.html")
+    return Errand("report", ("-m", "engine.report", seen(run, folder), "--out", out), f"{out}/report.html")
 
 
 def evaluation(run: Path, folder: Path, graphs: Sequence[str], repeats: int, test: bool) -> Errand:
     """Graphs trained again with fresh seeds; `test` opens the test set, which the run records for good."""
     words = [w for graph in graphs for w in ("--graph", graph)]
-    arguments = ("-m", "engine.evaluate", _seen(run, folder), *words, "--repeats", str(repeats), *(["--test"] if test else []))
-    return Errand("evaluation", arguments, f"{_seen(run, folder)}/evaluations.log, networks in weights/")
+    arguments = ("-m", "engine.evaluate", seen(run, folder), *words, "--repeats", str(repeats), *(["--test"] if test else []))
+    return Errand("evaluation", arguments, f"{seen(run, folder)}/evaluations.log, networks in weights/")
 
 
-def _seen(run: Path, folder: Path) -> str:
+def seen(run: Path, folder: Path) -> str:
     """A run folder's path as a process in `folder` sees it."""
     here, there = folder.resolve(), run.resolve()
     return str(there.relative_to(here)) if there.is_relative_to(here) and there != here else str(there)

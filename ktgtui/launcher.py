@@ -31,6 +31,8 @@ class Order:
     """Run folder, as the search's folder sees it."""
     file: str = ""
     """A list of graphs to train instead of drawing any."""
+    parent: str = ""
+    """Run of a wider space whose trials that lie in this one count as inherited."""
 
     def words(self) -> list[str]:
         """What follows `python -m engine.search`."""
@@ -40,6 +42,7 @@ class Order:
         more += ["--seed", str(self.seed)] if self.seed else []
         for change in self.changes:
             more += ["--set", f"protocol.{change}"]
+        more += ["--from", self.parent] if self.parent else []
         return [self.space, *how, *more, "--run", self.run]
 
     def command(self) -> str:
@@ -63,7 +66,7 @@ def read_order(space: str, slug: str, fields: dict[str, str]) -> Order:
     name = "exhaustive" if graphs is None else f"random{graphs}"
     run = fields["run"].strip() or f"runs/{slug}-{name}"
     return Order(space, graphs, _number("repeats", fields["repeats"], 1), _number("seed", fields["seed"], 0), changes,
-                 run)
+                 run, parent=fields.get("inherit", "").strip())
 
 
 def _number(field: str, text: str, least: int) -> int:

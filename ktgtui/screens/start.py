@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from engine.space.design import Space, load
 from ktgtui import wording
+from ktgtui.errands import seen
 from ktgtui.launcher import estimate, read_order, relative
 from ktgtui.screens.form import Field, Form, Values
 from ktgtui.widgets.note import Paragraph
@@ -26,11 +27,13 @@ def search_form(workbench: Workbench, reference: str, sample: int | None = None)
     """Show the form for one space, offering `sample` random graphs of a large one; starts the search when taken."""
     space = load(reference)
     chosen = workbench.snapshot.chosen
+    known = seen(chosen.view.folder, workbench.folder) if chosen else "runs/digits-A-random600"
     fields = [
         Field("strategy", "exhaustive" if space.keys <= FEW else f"random {sample or SAMPLE}", "exhaustive, or random N"),
         Field("repeats", str(space.protocol.repeats)),
         Field("seed", str(chosen.info.seed if chosen else 0), "a child takes its parent's: the same batches"),
         Field("changes", hint="protocol fields, e.g. epochs=5"),
+        Field("inherit", hint=f"a run whose graphs in this space count, e.g. {known}"),
         Field("run", hint="run folder (default: runs/SPACE-STRATEGY)"),
     ]
     form = Form(f"search {space.name}", fields, lambda values: _tell(workbench, space, reference, values))

@@ -22,6 +22,11 @@ def test_a_form_is_a_command() -> None:
     assert every.command() == "python -m engine.search digits/X --exhaustive --repeats 1 --run runs/digits-X-exhaustive"
 
 
+def test_a_child_may_inherit_from_a_wider_spaces_run() -> None:
+    order = read_order("digits/B", "digits-B", {**FORM, "inherit": "runs/digits-A-random600"})
+    assert order.command().endswith("--from runs/digits-A-random600 --run runs/digits-B-random600")
+
+
 @pytest.mark.parametrize(("field", "value", "said"), [
     ("strategy", "asha", "'exhaustive' or 'random N'"),
     ("strategy", "random 0", "from 1 on"),
