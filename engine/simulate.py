@@ -42,7 +42,7 @@ def arguments() -> Parser:
     p.add_argument("--space", metavar="SPACE", help="refuse a table of another space than this")
     p.add_argument("--build", type=Path, metavar="RUN", help="instead make a table of an exhaustive search's run folder")
     p.add_argument("--repeats", type=int, metavar="R", help="with --build: whole passes to take (default: all)")
-    p.add_argument("--out", type=Path, metavar="FILE", help="with --build: the file to write")
+    p.add_argument("--out", type=Path, metavar="PLACE", help="a folder for curves (CSV, JSON, figure); with --build: the file")
     p.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return p
 
@@ -86,11 +86,14 @@ def _words(table: Table) -> str:
 
 
 def _replay(args: argparse.Namespace) -> int:
+    from engine.report.output import claim
     from engine.tabular.contenders import chosen, searches
     from engine.tabular.paths import marks, regrets
     from engine.tabular.table import load
 
     names = chosen(args.strategy)
+    if args.out:
+        claim(args.out)
     table = load(args.table)
     _fits(args, table)
     paths, seconds = {}, {}
@@ -100,12 +103,27 @@ def _replay(args: argparse.Namespace) -> int:
         seconds[name] = time.perf_counter() - started
     costs = marks(max(sum(p.spent for p in found) / len(found) for found in paths.values()))
     found = [regrets(name, table, paths[name], costs) for name in names]
+    curves = [r.plain() | {"seconds": round(seconds[r.name], 3)} for r in found]
+    told = {"table": _facts(table), "graphs": args.graphs, "strategies": curves}
+    if args.out:
+        _write(args.out, found, told)
     if args.json:
-        told = [r.plain() | {"seconds": round(seconds[r.name], 3)} for r in found]
-        print(json.dumps({"table": _facts(table), "graphs": args.graphs, "strategies": told}))
+        print(json.dumps(told))
     else:
         print(_text(table, found, args))
     return 0
+
+
+def _write(folder: Path, found: Sequence[Regrets], told: dict[str, Any]) -> None:
+    from engine.report import output, style
+    from engine.report.tables import as_csv
+    from engine.tabular.figure import numbers, regret_figure
+
+    files = {"regret.csv": as_csv(numbers(found)).encode(), "simulate.json": json.dumps(told, indent=1).encode()}
+    with style.styled():
+        drawn = regret_figure(found)
+        files |= {f"regret.{form}": style.rendered(drawn, form) for form in ("svg", "png", "pdf")}
+    output.write(folder, files)
 
 
 def _fits(args: argparse.Namespace, table: Table) -> None:

@@ -55,6 +55,17 @@ def test_a_run_becomes_a_file_that_can_be_replayed(tmp_path: Path, capsys: pytes
     assert main(["--table", str(tmp_path / "made"), "--seeds", "2", "--graphs", "9"]) == 0
 
 
+def test_curves_as_files(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "curves"
+    assert main(["--table", str(file), "--graphs", "30", "--seeds", "4", "--out", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert json.loads((out / "simulate.json").read_text("utf-8")) == told
+    rows = (out / "regret.csv").read_text("utf-8").splitlines()
+    last = told["strategies"][1]["curve"][-1]
+    assert rows[-1].split(",")[:5] == ["asha", *(str(last[n]) for n in ("graph_epochs", "searches", "seen", "true"))]
+    assert {p.name for p in out.iterdir()} >= {"regret.svg", "regret.png", "regret.pdf"}
+
+
 def test_bad_input_is_one_line(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, told in (
         (["--table", str(file), "--seeds", "0"], "--seeds: must be at least 1, got 0"),
