@@ -149,7 +149,7 @@ def test_decisions_do_not_depend_on_which_pack_ends_first(tmp_path: Path, rule: 
     found = []
     for order, (count, pack) in enumerate([(1, 64), (3, 5), (4, 9)]):
         executor = CurveExecutor(20, count, order, sick=0.05)
-        found.append(searched(tmp_path / f"{order}", Asha(A, 150, 7, rule), executor, pack))
+        found.append(searched(tmp_path / f"{order}", Asha(A, 70, 7, rule), executor, pack))
     assert found[0] == found[1] == found[2]
 
 
@@ -223,7 +223,7 @@ def test_lost_curves_are_trained_again_where_that_is_possible_and_missed_where_n
         list(search_on(run, Asha(A, 60, 0), CurveExecutor(20)).events())
 
 
-@pytest.mark.parametrize("rule", [Halving(), PROMOTE])
+@pytest.mark.parametrize("rule", [Halving(), pytest.param(PROMOTE, marks=pytest.mark.slow)])
 def test_fifteen_hundred_graphs_as_in_the_paper(tmp_path: Path, rule: Halving) -> None:
     a = load("A").with_protocol({"data": "digits", "train": 64, "validation": 32, "epochs": 100})
     strategy, executor = Asha(a, 1500, 0, rule), CurveExecutor(100, 2)

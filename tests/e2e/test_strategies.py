@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,7 +64,7 @@ def records(folder: Path) -> tuple[Any, ...]:
         return reader.trials, trainings, judged, reader.info
 
 
-@pytest.mark.parametrize("rule", ["stop", "promote"])
+@pytest.mark.parametrize("rule", ["stop", pytest.param("promote", marks=pytest.mark.slow)])
 def test_asha_stopped_by_a_limit_goes_on_to_the_same_records_and_decisions(search: Search, here: Path, rule: str) -> None:
     command = ("digits/A", "--asha", "40", "--cohort", "5", "--rule", rule, *SHORT)
     assert search(*command, "--run", "whole").code == 0
@@ -70,9 +73,34 @@ def test_asha_stopped_by_a_limit_goes_on_to_the_same_records_and_decisions(searc
             break
     whole, parts = records(here / "whole"), records(here / "parts")
     assert whole[:3] == parts[:3]
-    trials, _, judged, info = whole
+    trials, trainings, judged, info = whole
+    assert {t.epochs for t in trainings.values() if t.state is State.STOPPED} == {1, 2}
+    assert {t.epochs for t in trainings.values() if t.state is State.DONE} == {4}
     assert replay(judged, info.strategy) == judged
     assert {State.DONE, State.STOPPED} <= {t.state for t in trials}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_asha_killed_at_any_moment_goes_on_to_the_same_records_and_decisions(search: Search, here: Path, workers: str) -> None:
+    short = (*SHORT[:4], "--set", "protocol.validation=256", "--threads", "1", "--pack", "8", "--workers", workers)
+    command = ("digits/A", "--asha", "80", *short)
+    assert search(*command, "--run", "whole").code == 0
+    moments, killed = random.Random(int(workers)), 0
+    for _ in range(4):
+        started = subprocess.Popen([sys.executable, "-m", "engine.search", *command, "--run", "run"], stderr=subprocess.DEVNULL)
+        while started.poll() is None and not (here / "run/trials.log").exists():
+            time.sleep(0.05)
+        size = (here / "run/trials.log").stat().st_size + moments.randrange(20_000)
+        while started.poll() is None and (here / "run/trials.log").stat().st_size < size:
+            time.sleep(0.005)
+        killed += started.poll() is None
+        started.kill()
+        started.wait()
+    assert killed >= 2
+    assert search(*command, "--run", "run").code == 0
+    assert records(here / "whole")[:3] == records(here / "run")[:3]
 
 
 def test_what_rungs_let_through_is_what_a_random_search_finds(search: Search, here: Path) -> None:
