@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import StoreError
+from engine.store.checkpoints import CHECKPOINTS, Checkpoints
 from engine.store.evaluations import EVALUATIONS, Evaluation, remark
 from engine.store.folder import CURVES, TRIALS, read_info
 from engine.store.frames import Frame, Place
@@ -80,6 +81,7 @@ def check(folder: Path) -> Checkup:
     findings += _evaluations(folder)
     findings += [Finding(fault) for fault in faults_of_reference(trials, trainings)]
     findings += _remarks([*trainings, *paused], curves)
+    findings += _checkpoint_findings(folder, {training.id for training in trainings})
     return Checkup(tuple(findings), len(trials), len(trainings), len(curves), info.total)
 
 
@@ -146,6 +148,15 @@ def _evaluations(folder: Path) -> list[Finding]:
     if (told := remark(found)) is not None:
         findings.append(Finding(told, problem=False))
     return findings
+
+
+def _checkpoint_findings(folder: Path, recorded: set[str]) -> list[Finding]:
+    """Checkpoints save time only: a damaged one is trained again, so dropping it loses nothing."""
+    kept = Checkpoints(folder / CHECKPOINTS)
+    damaged = [Finding(f"{CHECKPOINTS}/{path.name} does not match its checksum", mendable=True) for path in kept.damaged()]
+    done = len(recorded & kept.epochs().keys())
+    left = "checkpoints belong to recorded trainings (the search drops them when it goes on)"
+    return damaged + ([Finding(f"{CHECKPOINTS}: {done} {left}", problem=False)] if done else [])
 
 
 def _remarks(trainings: list[Training], curves: Counter[str]) -> list[Finding]:

@@ -75,7 +75,7 @@ def write_parquet(reader: RunReader, path: Path) -> int:
     try:
         pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise StoreError("Parquet needs the package pyarrow", "pip install pyarrow, or take --csv") from None
+        raise StoreError("Parquet needs the package pyarrow", "pip install 'ktgtui[parquet]', or take --csv") from None
     found = rows(reader)
     with disk("write", path):
         parquet.write_table(pyarrow.Table.from_pylist(found), path)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from engine.errors import StoreError
+from engine.store.checkpoints import CHECKPOINTS, Checkpoints
 from engine.store.curves import KIND as CURVES_KIND
 from engine.store.durable import disk
 from engine.store.folder import CURVES, TRIALS, check_head, read_info
@@ -37,9 +38,18 @@ def mend(folder: Path, salvage: bool = False) -> list[str]:
             if lost and not salvage:
                 raise StoreError(f"{path}: record {lost[0].number} at byte {lost[0].offset} cannot be restored",
                                  "restore the file from a copy, or go on without the record with --salvage")
-        return [_mend_file(path, kind, keep=bool(losses[path])) for path, kind in faulty]
+        return [_mend_file(path, kind, keep=bool(losses[path])) for path, kind in faulty] + _drop_damaged(folder)
     finally:
         lock.release()
+
+
+def _drop_damaged(folder: Path) -> list[str]:
+    """A damaged checkpoint is of no use: what it held is trained again."""
+    damaged = Checkpoints(folder / CHECKPOINTS).damaged()
+    for path in damaged:
+        with disk("remove", path):
+            path.unlink()
+    return [f"{CHECKPOINTS}/{path.name}: removed; it is trained again" for path in damaged]
 
 
 def _is_sound(path: Path) -> bool:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 import signal
+from dataclasses import replace
 
 import msgspec
 import psutil
 import pytest
 
+from engine.errors import TrainingError
 from engine.executors.crew import Task
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import EpochDone, Heartbeat, PackDone, PackJob
-from engine.executors.workers import local_workers
+from engine.executors.protocol import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob
+from engine.executors.workers import Patience, local_workers
 from engine.space.design import load
 from engine.space.protocol import resolve
+from engine.store.checkpoints import Checkpoints, Keeping
 from engine.store.trials import State
 from engine.strategies.fixed import random
 from engine.training.calibrate import balanced
@@ -158,3 +161,43 @@ def test_a_worker_stopped_by_a_signal_ends_with_its_executor(tmp_path):
     worker.suspend()
     events.close()
     assert not psutil.pid_exists(worker.pid)
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_ended_and_its_pack_goes_on_from_its_checkpoint(tmp_path):
+    """Stopped by a signal it gives no sign of life, and would give none ever."""
+    task, jobs = prepared(tmp_path)
+    alone = LocalExecutor(task.protocol, training_part("digits", tmp_path), task.shape, task.mode, task.seed, None)
+    expected = plain(alone.run(jobs))
+    task = replace(task, keeping=Keeping(Checkpoints(tmp_path / "kept"), 0.0))
+    events, victim = [], None
+    for event in local_workers(task, 1, patience=Patience(least=3.0, times=5.0)).run(jobs):
+        events.append(event)
+        if isinstance(event, Checkpointed) and event.epoch == 2 and victim is None:
+            [victim] = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+            victim.suspend()
+    assert victim is not None
+    [note] = [e.message for e in events if isinstance(e, Note)]
+    assert note.startswith("worker 0 hung (no sign of life for ")
+    hung = events.index(next(e for e in events if isinstance(e, Note)))
+    [again] = [e for e in events[hung:] if isinstance(e, EpochDone)][:1]
+    assert again.epoch >= 3, "its first two epochs are not trained again"
+    assert plain(events) == expected
+    assert not psutil.pid_exists(victim.pid)
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_begin_end_the_search_in_one_line(tmp_path, monkeypatch):
+    """They find another module in the place of one they need."""
+    task, jobs = prepared(tmp_path)
+    broken = tmp_path / "site" / "accelerate"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise SystemExit(7)\n")
+    monkeypatch.syspath_prepend(broken.parent)
+    with pytest.raises(TrainingError, match=r"3 workers in a row ended before their first word; the last died \(exit code 7\)"):
+        list(local_workers(task, 1).run(jobs))
+
+
+def test_patience_grows_with_the_silences_that_were_none():
+    patience = Patience(first=600, least=60, times=20)
+    assert [patience.limit(longest) for longest in (None, 0.0, 1.0, 10.0)] == [600, 60, 60, 200]

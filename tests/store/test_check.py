@@ -253,7 +253,7 @@ def test_parquet_is_the_same_table_or_says_what_it_needs(folder: Path, tmp_path:
         from pyarrow import parquet
     except ImportError:
         assert main(["export", str(folder), "--parquet", "--out", str(out)]) == 2
-        assert capsys.readouterr().err.startswith("error: Parquet needs the package pyarrow; pip install pyarrow")
+        assert capsys.readouterr().err.startswith("error: Parquet needs the package pyarrow; pip install 'ktgtui[parquet]'")
         return
     assert main(["export", str(folder), "--parquet", "--out", str(out)]) == 0
     table = parquet.read_table(out).to_pylist()
