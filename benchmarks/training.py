@@ -74,7 +74,8 @@ class LeanLoop:
     def __init__(self, graph: Graph, seen: Split, protocol: Protocol) -> None:
         self.graph, self.seen, self.protocol = graph, seen, protocol
         shape, classes = seen.train.shape, seen.train.classes
-        self.networks = nn.ModuleList(build(m, shape, classes) for m in graph.models)
+        self.device = seen.train.images.device
+        self.networks = nn.ModuleList(build(m, shape, classes) for m in graph.models).to(self.device)
         p = protocol
         self.optimiser = torch.optim.SGD(
             self.networks.parameters(), p.lr, p.momentum, nesterov=True, weight_decay=p.weight_decay, fused=True
@@ -82,7 +83,7 @@ class LeanLoop:
         self.last = p.epochs * p.steps_an_epoch()
 
     def steps(self, number: int) -> None:
-        order = torch.randperm(self.protocol.train)
+        order = torch.randperm(self.protocol.train).to(self.device)
         size = self.protocol.batch
         train = self.seen.train
         for k in range(1, number + 1):
@@ -91,7 +92,7 @@ class LeanLoop:
             x, y = train.images[chosen], train.labels[chosen]
             logits = [network(x) for network in self.networks]
             logs = [log_softmax(z, 1) for z in logits]
-            total = torch.zeros(())
+            total = torch.zeros((), device=self.device)
             for (source, target), gate in self.graph.items():
                 if gate == "cutoff":
                     continue
@@ -114,7 +115,8 @@ def compare(work: str, rounds: int, fixed: dict) -> dict:
     data = images(protocol)
     mode, shape = choose(drawn, protocol, data, 3, fixed)
     prepared = accelerator(protocol)
-    seen = split(data, protocol)
+    cpu = split(data, protocol)
+    seen = Split(*(part.to(prepared.device, torch.float32) for part in (cpu.train, cpu.validation)))
     nobody = TeacherBank.of((), seen.train, seen.validation)
     setting = Setting(protocol, seen, 0, 0, mode, prepared, nobody)
     places = fill(drawn, shape)[0]
@@ -133,6 +135,7 @@ def compare(work: str, rounds: int, fixed: dict) -> dict:
         pack = (time.perf_counter() - start) / steps / len(places)
         start = time.perf_counter()
         trainer.evaluate(seen.validation)
+        _wait(prepared.device)
         validations.append((time.perf_counter() - start) / steps / len(places) * 1e3)
         chosen = max(8, min(64, int(pack * steps * len(places) / threads[best])))
         rows.append((pack * 1e3, _loop_seconds(loop, best, chosen) * 1e3))
@@ -156,7 +159,14 @@ def _loop_seconds(loop: LeanLoop, threads: int, steps: int) -> float:
     torch.set_num_threads(threads)
     start = time.perf_counter()
     loop.steps(steps)
+    _wait(loop.device)
     return (time.perf_counter() - start) / steps
+
+
+def _wait(device: torch.device) -> None:
+    """For what a GPU still has to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def whole() -> dict:

@@ -17,6 +17,7 @@ from engine.events import Event, Finished, Progress, TrialsDone
 from engine.executors.protocol import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.flow import Flow, Results, Whole
 from engine.killing import named, stopped
+from engine.pace import Pace
 from engine.references import references
 from engine.rungs import ByRungs
 from engine.space.design import Space
@@ -60,6 +61,11 @@ class Search:
     """Everything recorded, by number."""
     _written: float = 0.0
     _underway: Underway = field(default_factory=Underway)
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        seconds, workers = self.run.info.mode.get("seconds"), self.run.info.mode.get("workers") or 1
+        self._pace = Pace(workers / seconds if seconds else None)
 
     def events(self) -> Iterator[Event]:
         """Run to the end of the strategy (or the limit), yielding what was recorded. Raises Stopped on a person's wish."""
@@ -191,11 +197,10 @@ class Search:
 
     def _progress(self) -> Progress:
         part = self._underway.part
-        seconds = time.monotonic() - self.started - self._stood
         trained = self.fresh - self._light + part
-        rate = trained / seconds if trained and seconds > 1 else None
-        left = max(0.0, self.strategy.total - self.done - part)
-        made = Progress(self.done, self.strategy.total, self.best, rate, left / rate if rate else None, part, self.desk.warning)
+        rate = self._pace.rate(time.monotonic() - self.started - self._stood, trained)
+        left = self._pace.left(max(0.0, self.strategy.total - self.done - part), rate)
+        made = Progress(self.done, self.strategy.total, self.best, rate, left, part, self.desk.warning)
         if made.warning != self._warned:
             self._warned = made.warning
             self.run.log("warning", message=made.warning or "no more")

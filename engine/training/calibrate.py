@@ -36,7 +36,7 @@ ENOUGH = 1.05
 """A larger pack must be this much faster: it costs memory and makes results come in larger lumps."""
 
 BUDGET = 8.0
-"""Seconds of measuring after which no larger pack is tried."""
+"""Seconds of computing after which no larger pack is tried; waiting for a turn on a busy machine does not count."""
 
 MEMORY_SHARE = 0.4
 """Share of the free memory that the packs of all workers may take."""
@@ -80,12 +80,12 @@ class Calibration:
 
     def size(self, graphs: int) -> tuple[int, float, str]:
         """(graphs a pack, seconds a graph-step of one worker, why)."""
-        best, told, started = 0, "", time.monotonic()
+        best, told, started = 0, "", time.process_time()
         for size in SIZES:
             if best and self.bytes_of(size) > (room := _room(self.mode.device) / self.workers):
                 told = f"; {size} would need about {self.bytes_of(size) / 2**30:.1f} GB of {room / 2**30:.1f}"
                 break
-            if best and (best >= graphs or (size not in self.known.steps and time.monotonic() - started > BUDGET)):
+            if best and (best >= graphs or (size not in self.known.steps and time.process_time() - started > BUDGET)):
                 break
             self._time(best, size)
             gain = (self.known.steps[best] / best) / (self.known.steps[size] / size) if best else ENOUGH
@@ -139,7 +139,8 @@ class Calibration:
         eager, quick, first = self.known.compiled[name]
         gain = f"compiled: {eager / quick:.1f} times faster a step after {first:.0f} s"
         if must or first + seconds * quick / eager < seconds:
-            return msgspec.structs.replace(compiled, reason=f"{self.mode.reason}; {gain}")
+            alone = self.mode.seconds and self.mode.seconds * quick / eager
+            return msgspec.structs.replace(compiled, reason=f"{self.mode.reason}; {gain}", seconds=alone)
         return msgspec.structs.replace(self.mode, reason=f"{self.mode.reason}; not {gain}")
 
     def remark(self) -> str:
@@ -187,9 +188,14 @@ def _decided(known: Calibration, fixed: Mapping[str, Any], graphs: int) -> tuple
     if size is None:
         size, each, reason = known.size(graphs)
     known.refuse_what_does_not_fit(min(size, graphs))
-    seconds = None if each is None else each * protocol.epochs * protocol.steps_an_epoch() * graphs
+    # A validation image costs a forward pass, a third of what a training image costs.
+    images = protocol.steps_an_epoch() * (1 + protocol.validation / (3 * protocol.train))
+    alone = None if each is None else each * protocol.epochs * images
+    seconds = None if alone is None else alone * graphs
     workers = 1 if seconds is not None and seconds < ALONE_BELOW else known.workers
-    known.mode = msgspec.structs.replace(known.mode, pack=size, reason=reason + known.remark(), workers=workers)
+    known.mode = msgspec.structs.replace(
+        known.mode, pack=size, reason=reason + known.remark(), workers=workers, seconds=alone
+    )
     shape = shape_for(known.bench.graphs, size, known.bench.nodes)
     wanted = fixed.get("compile")
     if wanted or (wanted is None and seconds is not None and _worth_compiling(seconds / workers, known.mode.device)):

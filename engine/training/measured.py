@@ -48,13 +48,14 @@ def place(graphs: Sequence[Graph], protocol: Protocol, device: torch.device, thr
     """The file for packs of these graphs' models under this protocol on this device."""
     fields = {f: getattr(protocol, f) for f in protocol.__struct_fields__ if f not in _WITHOUT_EFFECT}
     models = sorted({(m, i > 0) for g in graphs for i, m in enumerate(g.models)})
-    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     parts = [FORMAT, fields, models, chip, threads, workers, str(torch.__version__)]
     digest = hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=10).hexdigest()
     return folder() / f"packs-{digest}.json"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The CPU's name and number of cores."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):

@@ -25,5 +25,7 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     """Kind of device."""
     shape: dict[str, Any] | None = None
     """The packs' shape, filled in when the search starts (`PackShape` as plain data)."""
+    seconds: float | None = None
+    """Seconds a worker takes for a graph by calibration, validation counted; None where nothing was timed."""
     reason: str = ""
     """Why this mode: the measurement, in words."""

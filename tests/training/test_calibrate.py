@@ -179,7 +179,7 @@ def test_a_home_that_cannot_be_written_to_is_no_error(monkeypatch, tmp_path):
 def test_the_quickest_of_steps_taken_in_turn_counts(monkeypatch):
     """A machine that is busy for a while slows both contenders, and only some of their steps."""
     turns = []
-    times = {"a": iter([9, 1.0, 5.0, 5.0]), "b": iter([9, 5.0, 2.0, 5.0])}
+    times = {"a": iter([9, 1.0, 5.0, 5.0]), "b": iter([9, 5.0, 2.0, 5.0])}  # the first ones are warm-up
 
     def stepper(self, shape, mode):
         def step():

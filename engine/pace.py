@@ -1,0 +1,36 @@
+"""How long a search will take: by calibration until something was measured, by what was measured from then on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SETTLED = 1.0
+"""Seconds of measuring before a rate is believed."""
+
+
+@dataclass
+class Pace:
+    """Trials a second, counted from the first epoch that any pack finishes.
+
+    What comes before it is loading, teachers and compiling, which come once: on digits A that is a third of the time up to
+    the quarter mark, and a rate that counted it would promise a later end than there is.
+    """
+
+    expected: float | None = None
+    """Trials a second by calibration; None where nothing was calibrated."""
+    _since: tuple[float, float] | None = field(default=None)
+
+    def rate(self, now: float, trained: float) -> float | None:
+        """Trials a second measured so far; `trained` is the trials' worth of work at `now` (seconds on any clock that stands
+        still while the search does)."""
+        if self._since is None:
+            if trained > 0:
+                self._since = (now, trained)
+            return None
+        seconds, gained = now - self._since[0], trained - self._since[1]
+        return gained / seconds if seconds > SETTLED and gained > 0 else None
+
+    def left(self, trials: float, rate: float | None) -> float | None:
+        """Seconds until `trials` more are trained; None if nobody knows."""
+        pace = rate or self.expected
+        return trials / pace if pace else None
