@@ -128,7 +128,7 @@ class Search:
         self.desk.training = True
         steering = Steering(self.executor, self.desk, self.hire)
         for event in steering.run(self._jobs(flow)):
-            self._stood = steering.stood
+            self.executor, self._stood = steering.executor, steering.stood
             if isinstance(event, PackDone | PackPaused):
                 self._underway.end(event.pack)
                 yield from self._record(flow.take(event), event)

@@ -92,6 +92,24 @@ def test_stop_ends_now_or_after_the_running_pack(tmp_path: Path, finish: bool, e
         assert recorded(run) == same(*searched(tmp_path / "undisturbed", random(A, 40, 1)))
 
 
+def test_a_search_that_must_end_soon_keeps_its_running_pack_and_begins_none(tmp_path: Path) -> None:
+    strategy = random(A, 40, 1)
+    with created(tmp_path / "run", strategy) as run:
+        search = steered(run, strategy)
+        executor = search.executor
+        assert isinstance(executor, MadeExecutor)
+        events = search.events()
+        while len(executor.jobs) < 2:
+            next(events)
+        before = len(run.trainings())
+        search.desk.stop(End.KEEP, "SIGTERM", 143)
+        with pytest.raises(Stopped, match="stopped by SIGTERM") as stopped:
+            list(events)
+        assert stopped.value.code == 143
+        assert (executor.keeps, len(executor.jobs), len(run.trainings())) == (True, 2, before)
+        assert '"event":"checkpoint","pack":1,"epoch":' in (run.folder / "log.jsonl").read_text()
+
+
 def test_a_search_told_to_finish_when_nothing_is_left_has_finished(tmp_path: Path) -> None:
     strategy = fixed(TWINS)
     with created(tmp_path / "run", strategy) as run:
@@ -153,6 +171,8 @@ def test_a_killed_trial_is_recorded_at_once_with_all_that_share_its_training(tmp
         assert [t.number for t in run.trials() if t.state is State.STOPPED] == [23, 24, 25]
         list(events)
         trials, trainings = run.trials(), run.trainings()
+        assert isinstance(search.executor, MadeExecutor)
+        assert search.executor.dropped == {trials[23].training}
         assert [t.number for t in trials] == list(range(46))
         stopped = [t for t in trainings.values() if t.state is State.STOPPED]
         assert [(t.reason, t.repeat, t.epochs) for t in stopped] == [("stopped by ada@here", 1, 0)]

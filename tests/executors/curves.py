@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob, PackPaused
 from engine.space.graph import Graph
@@ -55,6 +55,9 @@ class CurveExecutor:
             job = running.pop(self.random.randrange(len(running)))
             yield EpochDone(job.number, len(job.graphs), (job.until or self.epochs), self.epochs, 50.0)
             yield self._end(job)
+
+    def drop(self, ids: Collection[str]) -> None:
+        """It trains them all the same: whoever dropped them passes over what comes."""
 
     def _end(self, job: PackJob) -> PackDone | PackPaused:
         last = self.epochs if job.until is None else job.until

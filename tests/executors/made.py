@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
-from engine.executors.protocol import EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
+import msgspec
+
+from engine.executors.protocol import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
 from engine.training.outcome import training_id
@@ -36,7 +38,8 @@ class MadeExecutor:
     def __init__(self, workers: int = 1, most: int = 1) -> None:
         self.jobs: list[PackJob] = []
         self.workers, self.most = workers, most
-        self.paused = False
+        self.paused = self.keeps = False
+        self.dropped: set[str] = set()
 
     def run(self, jobs: Iterable[PackJob | None]) -> Iterator[ExecutorEvent]:
         for job in jobs:
@@ -45,9 +48,15 @@ class MadeExecutor:
             for epoch in (1, 2):
                 yield from self._stand()
                 yield EpochDone(job.number, len(job.graphs), epoch, 2, 50.0)
+                if self.keeps:
+                    yield Checkpointed(job.number, epoch)
             yield from self._stand()
-            made = tuple(training(Graph.parse(text), job.repeat, job.number) for text in job.graphs)
+            made = tuple(self._training(Graph.parse(text), job) for text in job.graphs)
             yield PackDone(job.number, made, tuple(Curve(id=t.id, accuracy=(t.accuracy,) * 2) for t in made))
+
+    def _training(self, graph: Graph, job: PackJob) -> Training:
+        made = training(graph, job.repeat, job.number)
+        return msgspec.structs.replace(made, state=State.STOPPED, reason="dropped") if made.id in self.dropped else made
 
     def _stand(self) -> Iterator[Heartbeat]:
         while self.paused:
@@ -58,6 +67,12 @@ class MadeExecutor:
 
     def resume(self) -> None:
         self.paused = False
+
+    def drop(self, ids: Collection[str]) -> None:
+        self.dropped.update(ids)
+
+    def checkpoint_now(self) -> None:
+        self.keeps = True
 
     def resize(self, workers: int) -> bool:
         if workers > self.most:
