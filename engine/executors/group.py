@@ -53,6 +53,7 @@ class Others:
     def __init__(self, count: int) -> None:
         """Make this process number 0 of `count`, unless a launcher has done so."""
         self.started: list[subprocess.Popen[bytes]] = []
+        self._before: dict[str, str | None] = {}
         if launched() is not None:
             return
         with socket.socket() as free:
@@ -64,10 +65,17 @@ class Others:
             own = {**os.environ, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)}
             command = [sys.executable, "-m", "engine.executors.peer"]
             self.started.append(subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
-        os.environ.update(group, RANK="0", LOCAL_RANK="0")
+        own = {**group, "RANK": "0", "LOCAL_RANK": "0"}
+        self._before = {name: os.environ.get(name) for name in own}
+        os.environ.update(own)
 
     def end(self) -> None:
-        """Wait for them if they were told to end; else end them now."""
+        """Wait for them if they were told to end; else end them now. The environment is as it was before."""
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         for process in self.started:
             if not self.told:
                 process.terminate()

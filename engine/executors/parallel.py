@@ -15,7 +15,7 @@ from engine.executors.local import LocalExecutor
 from engine.executors.protocol import ExecutorEvent, PackDone, PackJob, PackPaused
 from engine.store.trials import State
 from engine.training.data import Images
-from engine.training.parallel import join, tell
+from engine.training.parallel import join, leave, tell
 from engine.training.teachers import TeacherCache
 
 
@@ -36,6 +36,8 @@ def group(processes: int, workers: int | None) -> Iterator[Others | None]:
         join()
         yield others
     finally:
+        if others.told:
+            leave()
         others.end()
 
 

@@ -14,7 +14,7 @@ def serve() -> int:
     from engine.executors.parallel import ALIVE, local
     from engine.training.data import training_part
     from engine.training.device import same_bits_anywhere
-    from engine.training.parallel import join, tell
+    from engine.training.parallel import join, leave, tell
 
     same_bits_anywhere()
     join()
@@ -25,6 +25,7 @@ def serve() -> int:
             if job != ALIVE:
                 for _ in executor.run([job]):
                     pass
+        leave()
     except EngineError as error:
         print(f"error in a process of the group: {error}", file=sys.stderr)
         return 2

@@ -95,6 +95,11 @@ def join() -> None:
     PartialState(cpu=not torch.cuda.is_available(), timeout=FOREVER)
 
 
+def leave() -> None:
+    """Leave the group; all of its processes must."""
+    PartialState().destroy_process_group()
+
+
 def tell(what: Any = None) -> Any:
     """From process 0 to all others of the group: they call it without an argument and get what process 0 said."""
     said = [what]

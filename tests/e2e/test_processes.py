@@ -23,7 +23,7 @@ GRAPHS = """1:mlp16 2:mlp96 3:mlp96 | y>1 through, 2>1 linear, 3>1 through, y>2 
 SEARCH = ["engine.search", "digits/X", "--graphs", "graphs.txt", "--set", "protocol.train=250",
           "--set", "protocol.precision=float64", "--pack", "1", "--threads", "1", "--json"]  # fmt: skip
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def start(home: Path, *command: str) -> subprocess.Popen[str]:
 
 def searched(home: Path, run: str, *more: str, launcher: tuple[str, ...] = ()) -> dict[str, Any]:
     process = start(home, sys.executable, "-m", *launcher, *SEARCH, "--run", run, *more)
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=280)
     assert process.returncode == 0, err
     found: dict[str, Any] = json.loads(out)  # one object: the others said nothing
     return found
@@ -71,12 +71,12 @@ def test_a_process_that_is_killed_ends_the_search_in_one_line_and_the_command_go
     long = ("--set", "protocol.epochs=400", "--processes", "2")
     process = start(home, sys.executable, "-m", *SEARCH, "--run", "x", *long)
     try:
-        limit = time.monotonic() + 90
+        limit = time.monotonic() + 250
         while not _is_training(home / "x") and time.monotonic() < limit and process.poll() is None:
             time.sleep(0.05)
         (other,) = [p for p in psutil.Process(process.pid).children() if "engine.executors.peer" in p.cmdline()]
         other.send_signal(signal.SIGKILL)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=200)
     finally:
         process.kill()
     assert process.returncode == 2, err
@@ -86,7 +86,7 @@ def test_a_process_that_is_killed_ends_the_search_in_one_line_and_the_command_go
     assert out == ""
     assert not any(state == "failed" for state, *_ in accuracies(home, "x").values())
     done = start(home, sys.executable, "-m", *SEARCH, "--run", "x", *long, "--limit", "1")
-    out, err = done.communicate(timeout=110)
+    out, err = done.communicate(timeout=280)
     assert done.returncode == 0, err
     assert json.loads(out)["outcomes"]["failed"] == 0
 

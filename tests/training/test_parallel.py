@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from engine.errors import TrainingError
-from engine.executors.group import VARIABLES, launched, size_of
+from engine.executors.group import VARIABLES, Others, launched, size_of
 from engine.space.graph import Graph
 from engine.training.models.registry import build
 from engine.training.seeds import seeded
@@ -122,6 +122,35 @@ def test_the_size_of_a_group_is_as_asked_or_as_launched(monkeypatch, environment
         monkeypatch.setenv(name, value)
     assert size_of(asked) == found
     assert launched() == ((1, 2) if "2" in environment.values() else None)
+
+
+def test_the_environment_is_as_it_was_when_the_others_have_ended(monkeypatch):
+    for name in (name for pair in VARIABLES for name in pair):
+        monkeypatch.delenv(name, raising=False)
+    made = []
+
+    class Started:
+        def __init__(self, command, env, **how):
+            made.append((command[1:], env["RANK"], env["WORLD_SIZE"], env["MASTER_PORT"]))
+            self.running = True
+
+        def terminate(self):
+            self.running = False
+
+        def wait(self, seconds):
+            assert not self.running
+
+        def poll(self):
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Started)
+    before = dict(os.environ)
+    others = Others(3)
+    assert [(c, r, w) for c, r, w, _ in made] == [(["-m", "engine.executors.peer"], r, "3") for r in "12"]
+    assert len({port for *_, port in made}) == 1
+    assert launched() == (0, 3)
+    others.end()
+    assert dict(os.environ) == before
 
 
 def test_a_size_other_than_launched_is_refused(monkeypatch):

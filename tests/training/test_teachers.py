@@ -28,15 +28,6 @@ KD = Graph(("mlp3", "cnn2"), ("through", "through", "cutoff", "cutoff"))
 SHAPE = (1, 6, 6)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Networks this small only lose by threads that wait for each other, ten times so on busy cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def setting(prepare) -> Setting:
     """Of random 6x6 images: 5 steps an epoch, 4 epochs."""
