@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import resource
 import statistics
@@ -76,66 +75,63 @@ def trainer(work: str, fixed: dict[str, Any]) -> PackTrainer:
     return PackTrainer([drawn[i] for i in places], [str(i) for i in places], shape, setting)
 
 
-def _worker(work: str, fixed: dict[str, Any], together: Any, pipe: Any) -> None:
-    """Epochs as they are called for: "alone" and "all" (with the others), until None."""
-    made = trainer(work, fixed)
-    run = made.run()
-    next(run)
-    each = made.setting.protocol.steps_an_epoch() * len(made.graphs)
-    pipe.send(made.setting.mode.reason)
-    while (how := pipe.recv()) is not None:
-        if how == "all":
-            together.wait()
-        start, began = time.perf_counter(), time.process_time()
-        next(run)
-        pipe.send(((time.perf_counter() - start) / each * 1e3, (time.process_time() - began) / each * 1e3))
-
-
 def row(name: str, rounds: int) -> dict[str, Any]:
-    """Milliseconds a graph-step of the lean loop and of one worker, and how many times as fast packs are."""
+    """Milliseconds a graph-step of the lean loop and of a pack, on one core, and how many times as fast packs are."""
     work, _, compiled, *_ = ROWS[name]
-    models, fields = WORKS[work]
-    protocol = resolve({"batch": 64, "lr": 0.1, **fields})
-    count, context = cores(), get_context("spawn")
-    together, workers, reason = context.Barrier(count), [], ""
-    for _ in range(count):  # one after the other: the first fills the caches of calibration and of compiled code
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_worker, args=(work, {"compile": compiled}, together, theirs), daemon=True)
-        process.start()
-        reason = ours.recv()
-        workers.append(ours)
-    loop = LeanLoop(graphs(models, 1)[0], split(images(protocol), protocol), protocol)
+    made = trainer(work, {"compile": compiled})
+    setting, run = made.setting, made.run()
     torch.set_num_threads(1)
+    next(run)
+    each = setting.protocol.steps_an_epoch() * len(made.graphs)
+    loop = LeanLoop(made.graphs[0], setting.split, setting.protocol)
     loop.steps(2)
     taken = []
     for _ in range(rounds):
-        workers[0].send("alone")
-        alone = workers[0].recv()[1]
-        start, began = time.perf_counter(), time.process_time()
-        steps = max(2, min(48, int(200 / alone)))
-        loop.steps(steps)
-        lean = (time.process_time() - began) / steps * 1e3
-        waited = (time.perf_counter() - start) / steps * 1e3 / lean
-        taken.append((lean, alone, waited, *(_machine(workers, loop, steps) if waited < QUIET else (math.nan, math.nan))))
-    for worker in workers:
-        worker.send(None)
-    quiet = [t for t in taken if t[3] == t[3]]
-    return {
+        pack = _process_seconds(lambda: next(run)) / each * 1e3
+        steps = max(2, min(48, int(200 / pack)))
+        start, lean = time.perf_counter(), _process_seconds(lambda n=steps: loop.steps(n))
+        taken.append((lean / steps * 1e3, pack, (time.perf_counter() - start) / lean))
+    found = {
         "lean_ms": statistics.median(t[0] for t in taken), "worker_ms": statistics.median(t[1] for t in taken),
-        "ratio_core": statistics.median(t[0] / t[1] for t in taken), "rounds": rounds, "mode": reason,
-        "ratio_machine": statistics.median(t[3] / t[4] for t in quiet) if len(quiet) > rounds // 2 else None,
-        "busy": statistics.median(t[2] for t in taken),
+        "ratio_core": statistics.median(t[0] / t[1] for t in taken), "busy": statistics.median(t[2] for t in taken),
+        "rounds": rounds, "mode": setting.mode.reason, "layouts": setting.mode.layouts,
     }  # fmt: skip
+    return found | {"ratio_machine": machine(work, compiled, rounds) if found["busy"] < QUIET else None}
 
 
-def _machine(workers: list, loop: LeanLoop, steps: int) -> tuple[float, float]:
-    """Milliseconds a graph-step by the clock: the loop on the better number of threads, all workers together."""
-    for worker in workers:
-        worker.send("all")
-    shared = statistics.mean([worker.recv()[0] for worker in workers]) / len(workers)
-    lean = min(_loop_seconds(loop, threads, steps) for threads in {1, cores()}) * 1e3
-    torch.set_num_threads(1)
-    return lean, shared
+def machine(work: str, compiled: bool, rounds: int) -> float:
+    """All workers at once by the clock, beside the loop on the better number of threads."""
+    count, context = cores(), get_context("spawn")
+    together, pipes = context.Barrier(count), []
+    for _ in range(count):
+        ours, theirs = context.Pipe()
+        context.Process(target=_worker, args=(work, compiled, together, theirs), daemon=True).start()
+        assert ours.recv() == "ready"
+        pipes.append(ours)
+    models, fields = WORKS[work]
+    protocol = resolve({"batch": 64, "lr": 0.1, **fields})
+    loop, taken = LeanLoop(graphs(models, 1)[0], split(images(protocol), protocol), protocol), []
+    for _ in range(rounds):
+        for pipe in pipes:
+            pipe.send("epoch")
+        shared = statistics.mean([pipe.recv() for pipe in pipes]) / count
+        taken.append(min(_loop_seconds(loop, threads, 12) for threads in {1, count}) / shared)
+    for pipe in pipes:
+        pipe.send(None)
+    return statistics.median(taken)
+
+
+def _worker(work: str, compiled: bool, together: Any, pipe: Any) -> None:
+    """Epochs as they are called for, begun together with the other workers; seconds a graph-step back."""
+    made = trainer(work, {"compile": compiled})
+    run, each = made.run(), made.setting.protocol.steps_an_epoch() * len(made.graphs)
+    next(run)
+    pipe.send("ready")
+    while pipe.recv() is not None:
+        together.wait()
+        start = time.perf_counter()
+        next(run)
+        pipe.send((time.perf_counter() - start) / each)
 
 
 def profile(rounds: int = 20) -> dict[str, Any]:
