@@ -53,6 +53,12 @@ def answered(run: Path) -> str:
     return f"{1000 * statistics.median(took):.0f} / {1000 * statistics.quantiles(took, n=20)[-1]:.0f} ms"
 
 
+def trains(run: Path) -> bool:
+    """Has a pack ended its first epoch?"""
+    found = control.status(run).status
+    return found is not None and found.phase == "training" and bool(found.packs)
+
+
 def family(run: Path) -> list[psutil.Process]:
     holder = read_holder(run)
     assert holder is not None
@@ -70,7 +76,7 @@ def main() -> None:
         print(f"--detach returns                 {started(run):.2f} s")
         print(f"answer while torch loads         {answered(run)}  (median / p95)")
         print(f"first pack in training           {seconds(lambda: control.status(run).message == 'training'):.1f} s later")
-        seconds(lambda: (control.status(run).status or 0).done > 300)  # type: ignore[union-attr]
+        seconds(lambda: trains(run))
         print(f"answer while it trains           {answered(run)}")
         assert control.pause(run).done
         print(f"pause: everything stands after   {seconds(lambda: control.status(run).message == 'paused'):.2f} s")
@@ -80,7 +86,7 @@ def main() -> None:
         seconds(lambda: gone(processes))
         print(f"stop: no process left after      {time.monotonic() - began:.2f} s")
         print(f"--detach on the same folder      {started(run):.2f} s")
-        seconds(lambda: (control.status(run).status or 0).packs != () and control.status(run).message == "training")  # type: ignore[union-attr]
+        seconds(lambda: trains(run))
         processes, began = family(run), time.monotonic()
         os.kill(processes[0].pid, signal.SIGTERM)
         seconds(lambda: gone(processes))
