@@ -241,3 +241,21 @@ def test_stopped_anywhere_it_resumes_to_the_same_records(
         if len(run.trials()) < n * repeats:  # a run folder with all its trials is finished: no search is started
             list(search_on(run, strategy(), pack).events())
         assert same(run.trials(), run.trainings()) == same(*whole)
+
+
+def test_interleaved_repeats_of_a_pack_follow_each_other_and_give_the_same_results(tmp_path: Path) -> None:
+    graphs = [g.canonical() for g in A.sample(30, 4)]
+    whole = Fixed(graphs, 3, {"name": "graphs"})
+    mixed = Fixed(graphs, 3, {"name": "graphs"}, interleaved=True)
+    found = []
+    for name, strategy in (("whole", whole), ("mixed", mixed)):
+        with created(tmp_path / name, strategy) as run:
+            search = search_on(run, strategy)
+            list(search.events())
+            assert isinstance(search.executor, MadeExecutor)
+            found.append((search.executor.jobs, {(t.key, t.repeat): t.accuracy for t in run.trials()}))
+    (in_passes, one), (in_turns, other) = found
+    assert [job.repeat for job in in_passes] == sorted(job.repeat for job in in_passes)
+    assert [job.repeat for job in in_turns] == [0, 1, 2] * (len(in_turns) // 3)
+    assert all(a.graphs == b.graphs == c.graphs for a, b, c in zip(*(in_turns[r::3] for r in range(3)), strict=True))
+    assert one == other
