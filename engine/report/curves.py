@@ -88,7 +88,7 @@ def _label(edf: Edf) -> str:
 def trajectory_figure(paths: Sequence[tuple[str, Trajectory]]) -> Figure:
     """Best validation error so far against graph-epochs (logarithmic), a curve a run."""
     made = figure(COLUMN, 2.5)
-    axes = place(made, 0.5, 0.1, COLUMN - 0.6, 1.95)
+    axes = place(made, 0.6, 0.1, COLUMN - 0.7, 1.95)
     for i, (name, path) in enumerate(paths):
         axes.plot(path.epochs.clip(min=1), path.best, drawstyle="steps-post", color=PALETTE[i % len(PALETTE)],
                   linestyle=DASHES[i % len(DASHES)], label=f"{name}, {len(path.graphs)} trials")
