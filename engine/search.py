@@ -22,6 +22,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from engine.executors.group import launched, size_of
 
 if TYPE_CHECKING:
     from engine.control.desk import Desk
+    from engine.executors.ray import Cluster
     from engine.report.result import Result
     from engine.space.design import Space
     from engine.store.lock import RunLock
@@ -57,6 +59,8 @@ def arguments() -> Parser:
     p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights, shared or yours (beside the run)")
     p.add_argument("--pack", type=int, metavar="K", help="graphs trained together (default: measured)")
     p.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one a GPU; on a CPU one a core)")
+    p.add_argument("--executor", choices=("local", "ray"), default="local", help="where packs run (local); ray is an extra")
+    p.add_argument("--address", metavar="HOST:PORT", help="the Ray cluster to use, or auto (default: one of this machine)")
     p.add_argument("--processes", type=int, metavar="N", help="processes that share each mini-batch, for large networks (1)")
     p.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: the cores divided)")
     p.add_argument("--compile", action=argparse.BooleanOptionalAction, help="compile the pack (default: measured)")
@@ -144,6 +148,8 @@ def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
+    if args.address is not None and args.executor != "ray":
+        raise SpaceError(f"--address {args.address}: only with --executor ray")
     if not 0 <= args.checkpoint_every < float("inf"):
         raise SpaceError(f"--checkpoint-every: must be 0 minutes or more, got {args.checkpoint_every:g}")
     for name, least in (("repeats", 1), ("seed", 0), ("limit", 1), ("workers", 1), ("pack", 1), ("threads", 1)):
@@ -227,15 +233,25 @@ def _train(
     from engine.report.result import result
     from engine.start import Options, opened
 
-    options = Options(
-        seed=args.seed, data=args.data, download=args.download, teachers=args.teachers, limit=args.limit,
-        workers=args.workers, checkpoint_every=60 * args.checkpoint_every, mode=_fixed_mode(args),
-        command=command("engine.search", args.argv),
-    )  # fmt: skip
-    with opened(space, strategy, folder, options, lock, desk) as search, Line(search.run.info) as line:
+    with ExitStack() as held:
+        options = Options(
+            seed=args.seed, data=args.data, download=args.download, teachers=args.teachers, limit=args.limit,
+            cluster=_cluster(args, held), workers=args.workers, checkpoint_every=60 * args.checkpoint_every,
+            mode=_fixed_mode(args), command=command("engine.search", args.argv),
+        )  # fmt: skip
+        search = held.enter_context(opened(space, strategy, folder, options, lock, desk))
+        line = held.enter_context(Line(search.run.info))
         for event in search.events():
             line.show(event)
         return result(folder, search.run.info, search.run.trials(), search.run.trainings(), time.monotonic() - started)
+
+
+def _cluster(args: argparse.Namespace, held: ExitStack) -> Cluster | None:
+    if args.executor != "ray":
+        return None
+    from engine.executors.ray import Cluster
+
+    return held.enter_context(closing(Cluster(args.address)))
 
 
 def _fixed_mode(args: argparse.Namespace) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
@@ -41,6 +42,9 @@ from engine.training.models.measures import check_fit
 from engine.training.pack import PackShape, pretrained, shape_for
 from engine.training.teachers import TeacherCache, skeleton
 
+if TYPE_CHECKING:
+    from engine.executors.ray import Cluster
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -56,6 +60,8 @@ class Options:
     """Seconds between checkpoints of a running pack, which are made when an epoch ends; 0: after each."""
     limit: int | None = None
     """Trials to record before stopping."""
+    cluster: Cluster | None = None
+    """Where packs run; None: on this machine."""
     workers: int | None = None
     """Worker processes; None: one a GPU, or as many as the mode's threads leave cores for."""
     mode: Mapping[str, Any] = field(default_factory=dict)
@@ -83,10 +89,10 @@ def opened(
         run = held.enter_context(Run.open(folder, lock) if info is None else Run.create(folder, info, lock))
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
-        gpus = torch.cuda.device_count() if mode.device == "cuda" else 0
+        gpus = torch.cuda.device_count() if mode.device == "cuda" and options.cluster is None else 0
         hire = partial(_executor, space, images, shape, mode, run, options, gpus, others)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
-        executor = hire(options.workers or gpus or mode.workers)
+        executor = hire(options.workers or gpus or (sys.maxsize if options.cluster else mode.workers))
         yield Search(space, strategy, run, executor, shape, options.limit, desk, None if others else hire)
 
 
@@ -103,6 +109,10 @@ def _executor(
     task = Task(space.protocol, options.data, shape, mode, options.seed, teachers, keeping, most)
     if others is not None:
         return ParallelExecutor(task, images, others)
+    if options.cluster is not None:
+        from engine.executors.ray import ray_workers
+
+        return ray_workers(options.cluster, task, images, workers)
     if workers == 1 and not gpus:
         return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers), keeping, most)
     return local_workers(task, workers, gpus)
@@ -117,7 +127,11 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
     fixed, sharing = options.mode, space.protocol.processes
     if sharing > 1:  # what a compiled pack costs is measured by one process, and says nothing of a group
         fixed = {"compile": False, **fixed}
-    mode, shape = choose(graphs, space.protocol, images, space.nodes, fixed, options.workers if sharing == 1 else sharing)
+    workers = options.workers if sharing == 1 else sharing
+    if options.cluster is None:
+        mode, shape = choose(graphs, space.protocol, images, space.nodes, fixed, workers)
+    else:  # where packs will run: a driver without a GPU cannot measure one
+        mode, shape = options.cluster.call(choose, graphs, space.protocol, images, space.nodes, {"threads": 1, **fixed}, workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
         shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
     return RunInfo(

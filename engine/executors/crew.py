@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -66,6 +67,10 @@ class Link(Protocol):
     @property
     def is_alive(self) -> bool: ...
 
+    @property
+    def has_place(self) -> bool:
+        """False for one that never came to live: what it was given costs nobody a try."""
+
     def ended(self) -> str:
         """How a dead one ended, in words."""
 
@@ -75,6 +80,9 @@ L = TypeVar("L", bound=Link)
 
 class Crew(Protocol[L]):
     """How workers come and go."""
+
+    def room(self) -> float:
+        """Workers there is a place for."""
 
     def hire(self, place: int) -> L:
         """A new worker at a place (from 0), which decides the GPU it gets where places have one."""
@@ -109,6 +117,10 @@ class ProcessLink:
     def is_alive(self) -> bool:
         return self.process.is_alive()
 
+    @property
+    def has_place(self) -> bool:
+        return True
+
     def ended(self) -> str:
         self.process.join(PATIENCE)
         code = self.process.exitcode
@@ -122,6 +134,9 @@ class ProcessCrew:
         """`gpus` > 0 gives the worker at place i the GPU i modulo `gpus`, set before it loads torch."""
         self.work, self.task, self.gpus = work, task, gpus
         self._context = get_context("spawn")  # fork would inherit the run's lock and torch's threads
+
+    def room(self) -> float:
+        return inf
 
     def hire(self, place: int) -> ProcessLink:
         ours, theirs = self._context.Pipe()

@@ -12,11 +12,11 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -38,6 +38,9 @@ from engine.executors.protocol import (
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
 from engine.training.outcome import training_id
+
+if TYPE_CHECKING:
+    from engine.training.images import Images
 
 RETRIES = 2
 """Times a pack is tried again after its worker died, before it is split."""
@@ -128,8 +131,11 @@ class WorkerExecutor:
         source = iter(jobs)
         again: deque[Piece] = deque()
         try:
+            # Held back until there is room: a cluster may have none for a while, and nobody to wait for.
+            if (piece := self._next(source, again)) is not None:
+                again.append(piece)
             self._fill(source, again)
-            while self._paused or any(w.piece for w in self._workers):
+            while self._paused or again or any(w.piece for w in self._workers):
                 busy = [w for w in self._workers if w.piece]
                 began = time.monotonic()
                 heard = self.crew.wait([w.link for w in busy], BEAT)
@@ -188,7 +194,7 @@ class WorkerExecutor:
                     worker = self._start(worker.place)
                     self._workers.insert(place, worker)
                 self._give(worker, piece)
-        while len(self._workers) < self.count and (piece := self._next(source, again)):
+        while len(self._workers) < min(self.count, self.crew.room()) and (piece := self._next(source, again)):
             taken = {w.place for w in self._workers}
             self._workers.append(self._start(next(n for n in count() if n not in taken)))
             self._give(self._workers[-1], piece)
@@ -261,6 +267,10 @@ class WorkerExecutor:
         """Give a lost worker's piece to another, whole or in halves, or record its only graph as failed."""
         piece, worker.piece = worker.piece, None
         assert piece is not None, "only workers with a piece are listened to"
+        if not worker.link.has_place:
+            again.append(piece)
+            yield Note(f"{worker.link.name} {how}: pack {piece.job.number} waits for another")
+            return
         self._stillborn += not worker.spoke
         if self._stillborn >= STILLBORN:
             raise TrainingError(f"{STILLBORN} workers in a row ended before their first word; the last {how}",
@@ -287,30 +297,35 @@ class WorkerExecutor:
 
 
 def work(pipe: Pipe, task: Task, name: str, gpu: str | None) -> None:
-    """A worker's life: jobs in, events out, until the pipe ends (also when the parent was killed)."""
+    """A worker process's life: jobs in, events out, until the pipe ends (also when the parent was killed)."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the terminal and schedulers send them to all: the parent answers
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    from engine.executors.local import LocalExecutor
     from engine.training.data import training_part
-    from engine.training.teachers import TeacherCache
 
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            part = training_part(task.protocol.data, task.data)
-            cache = TeacherCache(task.teachers)
-            executor = LocalExecutor(
-                task.protocol, part, task.shape, task.mode, task.seed, cache, task.keeping, task.most
-            )  # fmt: skip
-            pipe.send(Heartbeat(1))
-            waiting: deque[PackJob] = deque()
-            for event in executor.run(_jobs(pipe, executor, waiting)):
-                pipe.send(event)
-                while pipe.poll():
-                    _take(pipe.recv(), executor, waiting)
-        except EngineError as error:
-            pipe.send(error)
+        serve(pipe, task, lambda: training_part(task.protocol.data, task.data))
+
+
+def serve(pipe: Pipe, task: Task, data: Callable[[], Images]) -> None:
+    """Train what comes through the pipe and say what happens. Raises what the pipe raises when it ends."""
+    from engine.executors.local import LocalExecutor
+    from engine.training.teachers import TeacherCache
+
+    try:
+        cache = TeacherCache(task.teachers)
+        executor = LocalExecutor(
+            task.protocol, data(), task.shape, task.mode, task.seed, cache, task.keeping, task.most
+        )  # fmt: skip
+        pipe.send(Heartbeat(1))
+        waiting: deque[PackJob] = deque()
+        for event in executor.run(_jobs(pipe, executor, waiting)):
+            pipe.send(event)
+            while pipe.poll():
+                _take(pipe.recv(), executor, waiting)
+    except EngineError as error:
+        pipe.send(error)
 
 
 def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[PackJob]:
