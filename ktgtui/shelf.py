@@ -163,10 +163,13 @@ class _Run:
         log = self._log.lines()
         last = self._detail
         curves = self._read_curves(self._reader, trainings)
-        now = (self._view, packs, self._machine.read(), log, curves)
+        readings = self._machine.read()
+        now = (self._view, packs, readings, log, curves)
         if last is None or (last.view, last.packs, last.readings, last.log, last.curves) != now:
-            view, *more = now
-            self._detail = RunDetail(view, self._reader.info, self._space, self._trials, self._trainings, self._edf, *more)
+            self._detail = RunDetail(
+                self._view, self._reader.info, self._space, self._trials, self._trainings, self._edf, packs, readings, log,
+                curves,
+            )  # fmt: skip
         return self._detail
 
     def _read_curves(self, reader: RunReader, wanted: tuple[str, ...]) -> Mapping[str, Curve]:
