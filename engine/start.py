@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,7 @@ import torch
 
 from engine import provenance
 from engine.control.desk import Desk
-from engine.errors import StoreError
+from engine.errors import StoreError, TrainingError
 from engine.executors.crew import Task
 from engine.executors.group import Others
 from engine.executors.local import LocalExecutor
@@ -129,7 +132,8 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
         fixed = {"compile": False, **fixed}
     workers = options.workers if sharing == 1 else sharing
     if options.cluster is None:
-        mode, shape = choose(graphs, space.protocol, images, space.nodes, fixed, workers)
+        measure = choose if sharing > 1 else measured
+        mode, shape = measure(graphs, space.protocol, images, space.nodes, fixed, workers)
     else:  # where packs will run: a driver without a GPU cannot measure one
         mode, shape = options.cluster.call(choose, graphs, space.protocol, images, space.nodes, {"threads": 1, **fixed}, workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
@@ -148,6 +152,17 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
         created=provenance.now(),
         total=strategy.total,
     )
+
+
+def measured(*question: Any) -> tuple[Mode, PackShape]:
+    """`choose`, in a process of its own where there is a GPU: this one must outlive whatever happens to one."""
+    if not torch.cuda.is_available():
+        return choose(*question)
+    try:
+        with ProcessPoolExecutor(1, get_context("spawn")) as apart:
+            return apart.submit(choose, *question).result()
+    except BrokenProcessPool:
+        raise TrainingError("the process that measures packs died", "say how large packs may be: --pack K --no-compile") from None
 
 
 def _check_brought(graphs: Sequence[Graph], protocol: Protocol, images: Images, folder: Path | None) -> None:
