@@ -50,7 +50,11 @@ class Guide:
         from engine.space import choices
 
         self._choices = choices.read(self._workbench.folder / "spaces")
-        return tour.stop(self._workbench.snapshot, self._choices, self._workbench.current_mode)
+        shot, page = self._workbench.snapshot, self._workbench.current_mode
+        here = tour.stop(shot, self._choices, "")
+        elsewhere = shot.chosen is None or here is None or here.run is None or shot.chosen.view.folder != here.run.folder
+        idle = page == "refine" and not getattr(self._workbench.screen, "is_drafting", True)
+        return here if elsewhere or idle else tour.stop(shot, self._choices, page)
 
     def lines(self) -> Sequence[Paragraph]:
         """What the line at the bottom says; nothing while the tour is left."""

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 START = "digits/A"
 GRAPHS = 300
 """Random graphs of a step: a condition's values then hold 30 to 140 graphs each, and two cores need half a minute."""
-FEW = 1_200
-"""Graphs of a space from which all of them are searched."""
+FEW = 1_000
+"""Graphs of a space up to which all of them are searched, as its form offers; C still has 1,134."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -26,16 +27,38 @@ def started(folder: Path, place: Path) -> TmuxProgram:
     return TmuxProgram(["-m", "ktgtui", "."], place, folder)
 
 
-def searched(tmux: TmuxProgram, number: int) -> float:
+QUICK = 150
+"""Random graphs of a quick tour, trained for three epochs; enough for advice."""
+
+
+def searched(tmux: TmuxProgram, number: int, quick: bool) -> float:
     """The form is open: start its search and wait for the next stop; seconds."""
+    if quick and number < STEPS:
+        filled(tmux, f"random {QUICK}", f"--random {QUICK}")
+    if quick:
+        tmux.press("Tab", "Tab", "Tab")
+        filled(tmux, "epochs=3", "--set protocol.epochs=3")
     tmux.press("C-s")
     return tmux.wait_for(f"tour {number}/{STEPS}", patience=SEARCH)
 
 
+def filled(tmux: TmuxProgram, text: str, shows: str) -> None:
+    """Write into the field under the cursor, again if the form had not its focus yet, as a person would."""
+    for _ in range(10):
+        tmux.press("C-u")
+        tmux.type(text)
+        with contextlib.suppress(AssertionError):
+            tmux.wait_for(shows, patience=5)
+            return
+    tmux.wait_for(shows)
+
+
 @needs_tmux
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("quick", [True, False], ids=["quick", "default-sizes"])
+def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, quick: bool) -> None:
+    graphs = QUICK if quick else GRAPHS
     study = tmp_path / "study"
     study.mkdir()
     begun = time.monotonic()
@@ -44,7 +67,7 @@ def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, record_p
         tmux.press("C-n")
         tmux.wait_for("search digits/A", f"random {GRAPHS}")
         for step, name in enumerate(("digits-B", "digits-C", "digits-X")):
-            searched(tmux, 2 * step + 2)
+            searched(tmux, 2 * step + 2, quick)
             tmux.press("C-n")
             tmux.wait_for("The paper, on CIFAR-100, chose", "median", "Your trials advise")
             tmux.press("C-n")
@@ -54,14 +77,14 @@ def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, record_p
             tmux.type(f"as the paper did, step {step + 1}")
             tmux.press("C-s")
             tmux.wait_for(f"search {name}", "exhaustive" if name == "digits-X" else f"random {GRAPHS}")
-        searched(tmux, STEPS)
+        searched(tmux, STEPS, quick)
         tmux.press("C-n")
         tmux.wait_for("the best graph against DML", "513 of 513 graphs, 1 repeat, none missing")
         tmux.press("C-n")
-        tmux.wait_for("--graph best --graph dml")
+        tmux.wait_for("--graph best")
         tmux.press("C-s")
         tmux.wait_for("again %", patience=SEARCH)
-        record_property("seconds", round(time.monotonic() - begun))
+        took = time.monotonic() - begun
         tmux.press("q")
         while not tmux.is_over:
             time.sleep(0.1)
@@ -75,10 +98,10 @@ def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, record_p
         if (run / "run.json").exists():
             with RunReader(run) as reader:
                 counts[run.name] = (reader.refresh().finished, len(reader.trials))
-    assert counts == {"digits-A-random300": (True, GRAPHS), "digits-B-random300": (True, GRAPHS),
-                      "digits-C-random300": (True, GRAPHS), "digits-X-exhaustive": (True, 513)}
+    assert counts == {f"digits-A-random{graphs}": (True, graphs), f"digits-B-random{graphs}": (True, graphs),
+                      f"digits-C-random{graphs}": (True, graphs), "digits-X-exhaustive": (True, 513)}
     assert len({e.key for e in read_evaluations(study / "runs" / "digits-X-exhaustive")}) == 2
-    print(f"A to X in {time.monotonic() - begun:.0f} s")
+    print(f"from an empty folder to the best graph against DML in {took:.0f} s")
 
 
 @needs_tmux

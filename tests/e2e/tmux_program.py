@@ -27,7 +27,8 @@ class TmuxProgram:
         self._tmux("set-option", "-g", "remain-on-exit", "on")
 
     def _tmux(self, *arguments: str) -> str:
-        done = subprocess.run(["tmux", "-S", str(self._socket), *arguments], check=True, capture_output=True, text=True)
+        own = {name: value for name, value in os.environ.items() if name != "TMUX"}  # else the size of a tmux around it
+        done = subprocess.run(["tmux", "-S", str(self._socket), *arguments], check=True, capture_output=True, text=True, env=own)
         return done.stdout
 
     @property

@@ -10,6 +10,8 @@ from textual.pilot import Pilot
 
 from engine.analysis.conditions import by_phrase
 from engine.space.choices import Choice
+from engine.space.design import load
+from ktgtui.launcher import Launcher, Order
 from ktgtui.questions import Samples
 from ktgtui.shelf import Shelf
 from ktgtui.snapshot import RunView, Snapshot, SpaceView
@@ -124,3 +126,37 @@ async def test_ctrl_n_leads_from_the_curves_to_the_child(tmp_path: Path, opened:
 
 def _said(pilot: Pilot[None], *words: str) -> bool:
     return all(word in text(pilot) for word in words)
+
+
+async def test_the_whole_way_by_the_one_key(tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From nothing to the form of the last evaluation; what a search would leave is made up at once."""
+
+    def start(launcher: Launcher, order: Order) -> Path:
+        space = str(tmp_path / order.space) if order.space.endswith(".json") else order.space
+        strategy, n = ("exhaustive", 513) if order.graphs is None else ("random", order.graphs)
+        return run_folder(tmp_path / order.run, space, n=n, strategy=strategy)
+
+    monkeypatch.setattr(Launcher, "start", start)
+    async with opened(tmp_path) as pilot:
+        await until(pilot, lambda: _said(pilot, f"tour 1/{STEPS}"))
+        await pilot.press("ctrl+n")
+        for step, level in enumerate(LEVELS):
+            await until(pilot, lambda: _said(pilot, "random 300", "ctrl+s do it"))
+            await pilot.press("ctrl+s")
+            number = 2 * step + 2
+            await until(pilot, lambda number=number: _said(pilot, f"tour {number}/{STEPS}"))  # type: ignore[misc]
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda level=level: _said(pilot, level.phrase, level.chosen[:20], "Your trials"))  # type: ignore[misc]
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: _said(pilot, "narrows", "decide on a constraint"))
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: _said(pilot, "a child of"))
+            await pilot.press(*"as the paper", "enter")
+        await until(pilot, lambda: _said(pilot, "exhaustive", "ctrl+s do it"))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: _said(pilot, f"tour {STEPS}/{STEPS}"))
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: _said(pilot, "the best graph against DML", "513 of 513 graphs, 1 repeat, none missing"))
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: _said(pilot, "runs/digits-X-exhaustive --graph best"))
+    assert load(tmp_path / "spaces" / "digits-X.json").keys == 513
