@@ -47,6 +47,10 @@ MEMORY_MOST = 2 << 30
 MEMORY_REFUSED = 0.9
 """Share of the free memory above which a pack is refused, whoever asks for it."""
 
+BUSY = 1.5
+"""Seconds by the clock for each computed from which the machine counts as busy: this search takes what was measured, the next
+one measures anew (beside 20 other processes packs of 4 seemed as good as packs of 64)."""
+
 ALONE_BELOW = 10.0
 """Seconds of work below which one process does it all: another one loads torch for 3 s first."""
 
@@ -67,6 +71,8 @@ class Calibration:
     known: Measured
     fresh: bool = False
     """Was anything measured now?"""
+    busy: bool = False
+    """Was the machine busy with something else meanwhile?"""
 
     def layouts(self) -> dict[str, Any]:
         """The faster layout of each model, on four networks of it; perceptrons are stacked (5-7 times faster)."""
@@ -103,7 +109,10 @@ class Calibration:
         if size not in self.known.steps:
             self.fresh = True
             sizes = [s for s in (best, size) if s]
+            clock, computed = time.perf_counter(), time.process_time()
             times, _ = self.bench.race([(self.bench.shape(s), self.mode) for s in sizes])
+            clock, computed = time.perf_counter() - clock, time.process_time() - computed
+            self.busy |= self.mode.device == "cpu" and clock > max(BUSY * computed, 1.0)
             self.known.steps.update(zip(sizes, times, strict=True))
 
     def bytes_of(self, size: int) -> int:
@@ -175,7 +184,7 @@ def choose(
     bench = Bench.of(graphs, protocol, images, nodes, mode, prepared)
     known = Calibration(bench, mode, workers or 1, measured.load(place))
     mode, shape = _decided(known, fixed, len(graphs))
-    if known.fresh:
+    if known.fresh and not known.busy:
         measured.save(place, known.known)
     return mode, shape
 

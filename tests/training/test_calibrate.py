@@ -160,6 +160,14 @@ def test_what_was_measured_is_measured_once(monkeypatch):
     assert len(races) > before
 
 
+def test_what_was_measured_on_a_busy_machine_is_not_kept(monkeypatch):
+    racing(monkeypatch, lambda shape, mode: 0.001)
+    ticks = iter(range(0, 10_000, 2))  # the clock runs two seconds at each look, the process computes nothing
+    monkeypatch.setattr(calibrate, "time", SimpleNamespace(perf_counter=lambda: next(ticks), process_time=lambda: 0.0))
+    assert chosen([ALONE] * 4, {"threads": 1})[0].pack >= 1
+    assert list(measured.folder().glob("*")) == []
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"steps": {"1": "quick"}}', b"\xff\x00"])
 def test_a_damaged_cache_is_as_good_as_none(monkeypatch, damage):
     racing(monkeypatch, lambda shape, mode: 0.001)
