@@ -50,7 +50,7 @@ def test_what_throws_the_best_away_is_passed_over_while_there_is_another() -> No
 
 
 def test_the_child_lies_in_the_space_it_narrows() -> None:
-    made, space = seen("digits/B", 300)
+    made, space = seen("digits/C", 200)
     found = decide(made, space)
     child = [g for g in space.enumerate() if space.satisfies(g, [space.parse(found.phrase)])]
     assert len(child) == found.keys
