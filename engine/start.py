@@ -32,7 +32,7 @@ from engine.resume import check
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.checkpoints import Keeping
+from engine.store.checkpoints import Checkpoints, Keeping
 from engine.store.folder import INFO
 from engine.store.lock import RunLock
 from engine.store.runs import Run
@@ -108,7 +108,8 @@ def _executor(
     A GPU is a worker's even if there is one only: this process then survives whatever happens there.
     """
     teachers = options.teachers or run.folder.parent / ".teachers"
-    keeping, most = Keeping(run.checkpoints, options.checkpoint_every), run.pack_limit
+    keeping = Keeping(Checkpoints(run.checkpoints.folder.resolve()), options.checkpoint_every)
+    most = run.pack_limit
     task = Task(space.protocol, options.data, shape, mode, options.seed, teachers, keeping, most)
     if others is not None:
         return ParallelExecutor(task, images, others)

@@ -315,9 +315,8 @@ def serve(pipe: Pipe, task: Task, data: Callable[[], Images]) -> None:
 
     try:
         cache = TeacherCache(task.teachers)
-        executor = LocalExecutor(
-            task.protocol, data(), task.shape, task.mode, task.seed, cache, task.keeping, task.most
-        )  # fmt: skip
+        keeping = task.keeping if task.keeping and task.keeping.is_here else None
+        executor = LocalExecutor(task.protocol, data(), task.shape, task.mode, task.seed, cache, keeping, task.most)
         pipe.send(Heartbeat(1))
         waiting: deque[PackJob] = deque()
         for event in executor.run(_jobs(pipe, executor, waiting)):

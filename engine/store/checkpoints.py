@@ -118,6 +118,11 @@ class Keeping:
     every: float = 300.0
     """Seconds between checkpoints of a pack, made when an epoch ends (0: after every epoch)."""
 
+    @property
+    def is_here(self) -> bool:
+        """Does this machine see the run folder? A worker of a cluster may not; then its packs are not kept."""
+        return self.checkpoints.folder.parent.is_dir()
+
 
 def _digest(blob: bytes) -> bytes:
     return hashlib.blake2b(blob, digest_size=32).hexdigest().encode()

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.check import check
-from engine.store.checkpoints import CHECKPOINTS, Checkpoints
+from engine.store.checkpoints import CHECKPOINTS, Checkpoints, Keeping
 from engine.store.mend import mend
 from engine.store.runs import Run
 from tests.store.records import run_info
@@ -93,3 +93,8 @@ def test_the_limit_that_memory_set_is_remembered(tmp_path):
     with Run.open(tmp_path / "run") as run:
         assert run.pack_limit == 4
     assert check(tmp_path / "run").is_whole
+
+
+def test_a_machine_that_does_not_see_the_run_folder_keeps_nothing(tmp_path):
+    assert Keeping(Checkpoints(tmp_path / CHECKPOINTS)).is_here
+    assert not Keeping(Checkpoints(tmp_path / "elsewhere" / CHECKPOINTS)).is_here
