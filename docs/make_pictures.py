@@ -21,6 +21,7 @@ from textual.strip import Strip
 from engine.space.design import load
 from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
+from ktgtui import app
 from ktgtui.app import Workbench
 
 SIZE = (112, 36)
@@ -79,19 +80,29 @@ async def settled(pilot: Pilot[None], shows: str) -> None:
     await pilot.pause(0.5)
 
 
+class Pictured(Workbench):
+    """The workbench, called by the same name wherever the pictures are made."""
+
+    CSS_PATH = Path(app.__file__).parent / "ktgtui.tcss"
+
+    @property
+    def place(self) -> str:
+        return "~/study"
+
+
 async def take(study: Path, shot: Shot, run: Path) -> None:
-    app = Workbench(study, readonly=True, look="dark")
-    async with app.run_test(size=SIZE) as pilot:
-        while not app.snapshot.ready:
+    bench = Pictured(study, readonly=True, look="dark")
+    async with bench.run_test(size=SIZE) as pilot:
+        while not bench.snapshot.ready:
             await pilot.pause(0.05)
-        app.choose(run)
-        while app.snapshot.chosen is None or app.snapshot.chosen.view.folder != run:
+        bench.choose(run)
+        while bench.snapshot.chosen is None or bench.snapshot.chosen.view.folder != run:
             await pilot.pause(0.05)
         await pilot.press(*shot.keys)
         await settled(pilot, shot.shows) if shot.name != "workbench-keys" else await pilot.pause(1)
         await pilot.press(*shot.then)
         await pilot.pause(1)
-        strips = app.screen._compositor.render_strips()[: SIZE[1]]
+        strips = bench.screen._compositor.render_strips()[: SIZE[1]]
         out = PICTURES / f"{shot.name}.png"
         drawn(strips).quantize(96).save(out, optimize=True)
     print(out)
