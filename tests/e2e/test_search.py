@@ -87,10 +87,10 @@ def small(folder: Path) -> str:
 
 
 def records(folder: Path) -> Records:
-    """What a run folder holds, without the clock's figures and the packs' numbers."""
+    """What a run folder holds, without the clock's figures, the packs' numbers and the workers' names."""
     with RunReader(folder) as reader:
         reader.refresh()
-        trainings = {i: msgspec.structs.replace(t, wall=0, pack=0) for i, t in sorted(reader.trainings.items())}
+        trainings = {i: msgspec.structs.replace(t, wall=0, pack=0, worker="") for i, t in sorted(reader.trainings.items())}
         curves = {i: reader.curve(i) for i in trainings}
         return reader.trials, trainings, {i: c for i, c in curves.items() if c}
 
