@@ -21,7 +21,7 @@ GRAPHS = """1:mlp16 2:mlp96 3:mlp96 | y>1 through, 2>1 linear, 3>1 through, y>2 
 1:mlp16 2:mlp96 3:mlp96 | y>1 linear, 2>1 through, 3>1 linear, y>2 through, 3>2 linear, y>3 through
 """
 SEARCH = ["engine.search", "digits/X", "--graphs", "graphs.txt", "--set", "protocol.train=250",
-          "--set", "protocol.precision=float64", "--pack", "1", "--threads", "1", "--json"]  # fmt: skip
+          "--set", "protocol.precision=float64", "--pack", "1", "--threads", "1", "--workers", "1", "--json"]  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
