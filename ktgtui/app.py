@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -21,6 +21,7 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from engine.errors import EngineError
 from ktgtui import blunder, clipboard, theme
 from ktgtui.follower import Follower
 from ktgtui.memory import Memory, News, Visit
@@ -76,6 +77,7 @@ class Workbench(App[None]):
         Binding("ctrl+p", "list('keys')", "keys", show=False, id="list.palette"),
         Binding("colon", "list('places')", "go to", key_display=":", id="list.places"),
         Binding("N", "list('news')", "news", show=False, id="list.news"),
+        Binding("u", "undo", "undo", show=False, id="undo"),
         Binding("T", "turn_theme", "next colours", show=False, id="theme"),
         Binding("ctrl+z", "suspend_process", "to the shell", show=False, id="suspend"),
         Binding("L", "list('commands')", "commands", show=False, id="list.commands"),
@@ -113,6 +115,7 @@ class Workbench(App[None]):
         """What went wrong with a search started here, until escape is pressed."""
         self.commands: list[str] = []
         """The headless command of everything done here, oldest first."""
+        self._undo: list[tuple[str, Callable[[], None]]] = []
         self._working_on: str | None = None
         for own in (theme.DARK, theme.LIGHT):
             self.register_theme(own)
@@ -285,6 +288,24 @@ class Workbench(App[None]):
 
     def action_list(self, name: str) -> None:
         getattr(import_module("ktgtui.lists"), name)(self)
+
+    def undoable(self, what: str, back: Callable[[], None]) -> None:
+        """Let `u` call `back`, which brings `what` back; it raises EngineError if it cannot."""
+        self._undo.append((what, back))
+
+    def action_undo(self) -> None:
+        """Take back what was written last."""
+        if not self._undo:
+            self.notify("nothing to undo")
+            return
+        what, back = self._undo.pop()
+        try:
+            back()
+        except EngineError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self.notify(f"undone: {what}", markup=False)
+        self.look()
 
     def action_turn_theme(self) -> None:
         """Dark, light, sixteen colours."""

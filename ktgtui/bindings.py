@@ -15,6 +15,7 @@ PLACES = (
     "app:Workbench", "screens.spaces:SpacesPage", "screens.live:LivePage", "screens.analyse:AnalysePage",
     "screens.refine:RefinePage", "screens.trial:TrialPage", "screens.best:BestPage", "widgets.table:Table",
     "widgets.prompt:Prompt", "screens.form:Form", "screens.listing:Listing",
+    "screens.editor:Editor",
 )
 
 

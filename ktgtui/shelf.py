@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engine.analysis.edf import Edf, of_trials
 from engine.errors import EngineError
-from engine.space import choices
+from engine.space import choices, notes
 from engine.space.design import Space, load
 from engine.space.files import shipped
 from engine.store.folder import INFO, space_of
@@ -38,6 +38,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._spaces = _Spaces(folder / "spaces")
+        self._notes = _Notes(folder / "spaces")
         self._runs: dict[Path, _Run] = {}
         self._last: Snapshot | None = None
 
@@ -51,9 +52,10 @@ class Shelf:
         chosen = wish.run if any(view.folder == wish.run for view in views) else _newest(folders)
         detail = self._runs[chosen].detail(wish.trainings) if chosen in self._runs else None
         last = self._last
-        if last and last.spaces == spaces and last.runs == views and last.chosen is detail:
+        written = self._notes.read()
+        if last and (last.spaces, last.runs, last.notes) == (spaces, views, written) and last.chosen is detail:
             return last
-        self._last = Snapshot(spaces, views, detail, ready=True)
+        self._last = Snapshot(spaces, views, detail, notes=written, ready=True)
         return self._last
 
     def _folders(self) -> list[Path]:
@@ -192,6 +194,20 @@ class _Run:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+class _Notes:
+    """What people wrote; the file is read again when it has changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[int, int] = (-1, -1)
+        self._texts: Mapping[str, str] = {}
+
+    def read(self) -> Mapping[str, str]:
+        if (seen := _stamp(self._folder / notes.NOTES)) != self._seen:
+            self._seen, self._texts = seen, notes.read(self._folder)
+        return self._texts
 
 
 class _Machine:

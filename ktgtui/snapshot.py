@@ -109,6 +109,8 @@ class Snapshot:
     runs: tuple[RunView, ...] = ()
     chosen: RunDetail | None = None
     messages: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What people wrote, by what it is about (`engine.space.notes`)."""
     ready: bool = field(default=False)
     """False only before the first look has come back."""
 

@@ -22,6 +22,12 @@ def write(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str | Non
     The whole file appears or nothing does. Raises SpaceError if `out` exists (unless `force`) or cannot be written.
     """
     content = _content(parent, phrases, out, name or out.stem)
+    put(out, content, force)
+    return out
+
+
+def put(out: Path, content: str, force: bool = False) -> None:
+    """Write a space file's text. The whole file appears or nothing does. Raises SpaceError as `write` does."""
     if os.path.lexists(out) and not force:
         raise _taken(out)
     try:
@@ -30,11 +36,10 @@ def write(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str | Non
         _place(out, content, force)
     except OSError as error:
         raise SpaceError(f"{out}: cannot be written: {error.strerror or error}") from None
-    return out
 
 
 def _content(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str) -> str:
-    data: dict[str, Any] = {"name": name, "extends": _reference(parent, out), "constraints": [str(p) for p in phrases]}
+    data: dict[str, Any] = {"name": name, "extends": reference(parent, out), "constraints": [str(p) for p in phrases]}
     try:
         msgspec.convert(data, files.SpaceFile)
     except msgspec.ValidationError:
@@ -43,7 +48,7 @@ def _content(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str) -
     return laid_out(data)
 
 
-def _reference(parent: Space, out: Path) -> str:
+def reference(parent: Space, out: Path) -> str:
     """How the child names its parent: a shipped space by its name, another file by its path from the child."""
     if parent.file is None:
         raise SpaceError(f"{parent.name}: has no space file that a child could extend", "write the parent first")

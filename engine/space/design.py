@@ -12,7 +12,7 @@ from engine.space.checks import checked, checked_protocol
 from engine.space.files import SpaceFile
 from engine.space.space import Ancestor, Space
 
-__all__ = ["Ancestor", "Space", "load"]
+__all__ = ["Ancestor", "Space", "load", "parsed"]
 
 
 def load(reference: str | Path) -> Space:
@@ -21,13 +21,19 @@ def load(reference: str | Path) -> Space:
     return space
 
 
-def _load(path: Path, below: tuple[Path, ...]) -> tuple[Space, dict[str, Any]]:
+def parsed(text: str, path: Path) -> Space:
+    """The space that `path` would hold with this text, whether or not there is such a file. Raises SpaceError."""
+    space, _ = _load(path, (), text)
+    return space
+
+
+def _load(path: Path, below: tuple[Path, ...], text: str | None = None) -> tuple[Space, dict[str, Any]]:
     """A space, and its protocol's keys as its lineage wrote them; `below` are the children that led here."""
     here = path.resolve()
     if here in below:
         chain = " -> ".join(p.name for p in (*below[below.index(here):], here))
         raise SpaceError(f"{path}: extends: the file is its own ancestor ({chain})", "break the circle")
-    file, own = files.read(path)
+    file, own = files.read(path, text)
     if file.extends is None:
         return _root(path, file, own), own
     parent, inherited = _load(_parent(path, file.extends), (*below, here))

@@ -90,9 +90,12 @@ def find(reference: str | Path, beside: Path | None = None) -> Path:
     raise SpaceError(f"there is no space file {str(path)!r}, nor a shipped space of that name", near)
 
 
-def read(path: Path) -> tuple[SpaceFile, dict[str, Any]]:
-    """A file, checked, and its own `protocol` keys, a named base written out. Raises SpaceError: file, place, rule, value."""
-    data = _json(path, _text(path))
+def read(path: Path, text: str | None = None) -> tuple[SpaceFile, dict[str, Any]]:
+    """A file, checked, and its own `protocol` keys, a named base written out. Raises SpaceError: file, place, rule, value.
+
+    `text`: as if the file held this.
+    """
+    data = _json(path, _text(path) if text is None else text)
     if not isinstance(data, dict):
         raise SpaceError(f"{path}: a space file holds one JSON object, got {_shown(data)}", "begin with {")
     _known_keys(path, data, "", SpaceFile.__struct_fields__)

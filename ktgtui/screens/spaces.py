@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from engine.errors import EngineError
 from ktgtui import wording
 from ktgtui.memory import since
 from ktgtui.screens.page import Page
@@ -56,11 +57,18 @@ class SpacesPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "search", "start a search", id="spaces.search"),
         Binding("r", "refine", "refine", id="spaces.refine"),
+        Binding("n", "shape('template')", "new", id="spaces.new"),
+        Binding("b", "shape('branch')", "branch", id="spaces.branch"),
+        Binding("e", "shape('edit')", "edit", id="spaces.edit"),
+        Binding("c", "compare", "compare", id="spaces.compare"),
+        Binding("t", "note", "note", id="spaces.note"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._runs_of: dict[str, list[RunView]] = {}
+        self._marked: SpaceView | None = None
+        """The first of two spaces to compare."""
         self._settled = False
         """The cursor stands on a run that the workbench chose once; afterwards it is the person's."""
 
@@ -130,7 +138,10 @@ class SpacesPage(Page):
         else:
             added = ", ".join(space.phrases) or "no constraint"
             because = f"  because {space.reason}" if space.reason else ""
-            note.show([[(f"{space.name}  ", "accent"), (added, ""), (because, "good")], [(space.words, "dim")]])
+            written = self.workbench.snapshot.notes.get(f"space {space.name}")
+            said = f"  note: {written}" if written else ""
+            note.show([[(f"{space.name}  ", "accent"), (added, ""), (because, "good"), (said, "warn")],
+                       [(space.words, "dim")]])
 
     @property
     def _space(self) -> SpaceView | None:
@@ -141,6 +152,39 @@ class SpacesPage(Page):
     def action_search(self) -> None:
         if self._space and not self.workbench.refuses():
             self.workbench.offer_search(self._space.reference)
+
+    def action_shape(self, how: str) -> None:
+        """Open the editor on the space under the cursor; one that cannot be read can be mended so."""
+        from ktgtui import shaping
+
+        space = self.query_one("#spaces", Table).current
+        if space is None or (space.error and how != "edit"):
+            return
+        try:
+            getattr(shaping, how)(self.workbench, space)
+        except EngineError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_compare(self) -> None:
+        """The first press marks a space, the second on another one compares the two."""
+        from ktgtui import shaping
+
+        marked, space = self._marked, self._space
+        if space is None:
+            return
+        if marked is None or marked.reference == space.reference:
+            self._marked = space
+            self.notify(f"{space.name}: go to another space and press c again", markup=False)
+            return
+        self._marked = None
+        shaping.compare(self.workbench, marked, space)
+
+    def action_note(self) -> None:
+        from engine.space.notes import about_space
+        from ktgtui import shaping
+
+        if self._space:
+            shaping.note(self.workbench, about_space(self._space.name), self._space.name)
 
     def action_refine(self) -> None:
         if self._space:

@@ -19,6 +19,7 @@ from engine.errors import EngineError
 from engine.space.catalogue import GATES
 from engine.space.explain import name
 from engine.space.graph import Edge, Graph, edges
+from engine.space.notes import about_trial
 from engine.store.trials import Trial
 from ktgtui import graphlist, turning
 from ktgtui.drawing import CurveFigure
@@ -54,13 +55,14 @@ class TrialPage(Page):
         Binding("s", "search_queue", "search the queue", id="trial.search-queue"),
         Binding("escape", "undo", "as trained", show=False, id="trial.as-trained"),
         Binding("b", "best", "the best", id="trial.best"),
+        Binding("t", "note", "note", id="trial.note"),
     ]
 
     def __init__(self) -> None:
         super().__init__()
         self._trial: Trial | None = None
         self._gates: tuple[str, ...] = ()
-        self._drawn: tuple[object, object] = (None, None)
+        self._drawn: tuple[object, ...] = ()
         self._tried: Graph | None = None
         """The graph with gates turned by hand; None: as trained."""
         self._known: Known | None = None
@@ -85,8 +87,9 @@ class TrialPage(Page):
             self.query_one("#trial-head", Note).show([[("no trial yet", "dim")]])
             return
         self.workbench.want_curves((trial.training,) if trial.training else ())
-        if self._drawn != (run.trials, trial.number):
-            self._drawn = (run.trials, trial.number)
+        written = snapshot.notes.get(about_trial(run.view.name, trial.key), "")
+        if self._drawn != (run.trials, trial.number, written):
+            self._drawn = (run.trials, trial.number, written)
             self._trial = trial
             self._fill(run, trial)
         curve = run.curves.get(trial.training or "")
@@ -119,7 +122,9 @@ class TrialPage(Page):
         ]
         self._table.show(rows, columns)
         self.query_one("#trial-head", Note).show(_head(run, trial, graph))
-        self.query_one("#trial-foot", Note).show(_foot(run, trial, around))
+        written = self.workbench.snapshot.notes.get(about_trial(run.view.name, trial.key))
+        said: list[Paragraph] = [[(f"note: {written}", "warn")]] if written else []
+        self.query_one("#trial-foot", Note).show([*_foot(run, trial, around), *said])
         self._sketch()
 
     def _sketch(self) -> None:
@@ -207,6 +212,14 @@ class TrialPage(Page):
             return
         self.workbench.trial = found.number
         self.show(self.workbench.snapshot)
+
+    def action_note(self) -> None:
+        """Write down what a person thinks of this graph."""
+        from ktgtui import shaping
+
+        run, trial = self.workbench.snapshot.chosen, self._trial
+        if run is not None and trial is not None:
+            shaping.note(self.workbench, about_trial(run.view.name, trial.key), f"trial {trial.number}")
 
     def action_best(self) -> None:
         self.workbench.trial = None
