@@ -60,8 +60,8 @@ class SpacesPage(Page):
         Binding("n", "shape('template')", "new", id="spaces.new"),
         Binding("b", "shape('branch')", "branch", id="spaces.branch"),
         Binding("e", "shape('edit')", "edit", id="spaces.edit"),
-        Binding("c", "compare", "compare", id="spaces.compare"),
-        Binding("t", "note", "note", id="spaces.note"),
+        Binding("c", "compare", "compare", show=False, id="spaces.compare"),
+        Binding("t", "note", "note", show=False, id="spaces.note"),
     ]
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ async def test_a_branch_is_written_and_u_takes_it_back(tmp_path: Path, opened: O
         app = await on(pilot, "digits/B")
         child = {"name": "mine", "extends": "digits/B", "constraints": ["L[y,aux] = through"]}
         await write(pilot, "b", json.dumps(child))
-        assert "graphs 1,134" in text(pilot)
+        await until(pilot, lambda: "graphs 1,134" in text(pilot))
         await pilot.press("ctrl+s")
         file = tmp_path / "spaces" / "mine.json"
         await until(pilot, file.exists)
@@ -56,7 +56,7 @@ async def test_what_cannot_be_is_told_as_one_types_and_is_not_kept(tmp_path: Pat
     async with opened(tmp_path) as pilot:
         await on(pilot, "digits/A")
         await write(pilot, "n", '{"name": "x", "extends": "digits/A", "constraints": ["L[y,aux] = thruogh"]}')
-        assert "through" in text(pilot)
+        await until(pilot, lambda: "'through'" in text(pilot))
         await pilot.press("ctrl+s")
         assert isinstance(pilot.app.screen, Editor)
         await pilot.press("escape")
