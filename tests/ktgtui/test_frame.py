@@ -82,3 +82,24 @@ async def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(study: Path, 
     log = next(own_folders.rglob("errors.log"))
     assert app.last_words == f"ZeroDivisionError: division by zero (log: {log})"
     assert "Traceback" in log.read_text()
+
+
+async def test_readonly_changes_nothing_whatever_is_pressed(study: Path, opened: Opened, own_folders: Path) -> None:
+    def tree() -> dict[Path, tuple[int, int]]:
+        return {p: (p.stat().st_mtime_ns, p.stat().st_size) for root in (study, own_folders) for p in root.rglob("*")}
+
+    before = tree()
+    async with opened(study, readonly=True) as pilot:
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        await until(pilot, lambda: app.snapshot.chosen is not None)
+        for page, keys in (("1", "snbetcwu"), ("2", "pxgKWwu"), ("3", "w"), ("5", "tasw"), ("6", "Eew")):
+            await pilot.press(page)
+            await until(pilot, lambda page=page: app.current_mode == list(PAGES)[int(page) - 1])  # type: ignore[misc]
+            for key in keys:
+                await pilot.press(key)
+                while len(app.screen_stack) > 1:
+                    await pilot.press("escape")
+                    await pilot.pause()
+        assert app.commands == []
+    assert tree() == before

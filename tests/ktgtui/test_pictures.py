@@ -40,7 +40,6 @@ SHOTS = (
     Shot("spaces", "digits/A", ["tab"], "n = 3"),
     Shot("live", "digits/A", ["2", "down", "down"], "accuracy by epoch"),
     Shot("keys", "digits/A", ["2", "question_mark"], "type to narrow"),
-    Shot("editor", "digits/A", ["down", "down", "down", "down", "b"], "ctrl+s keep it"),
     Shot("analyse", "digits/A", ["3", "a", "full_stop"], "(a) models of the auxiliary nodes"),
     Shot("crossed", "digits/A", ["3", "b", "x"], "a panel for each value of m[aux]"),
     Shot("matters", "digits/A", ["3", "m"], "what matters"),
@@ -65,7 +64,7 @@ def study(folder: Path, space: str) -> None:
 
 
 LARGE, SMALL = (120, 40), (80, 24)
-SELDOM = ("keys", "editor", "crossed", "matters", "map", "trial")
+SELDOM = ("keys", "crossed", "matters", "map", "trial")
 """Screens of which only the small picture is compared each time; the large one is a slow test."""
 
 
