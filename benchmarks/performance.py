@@ -258,6 +258,10 @@ def page(kept: dict[str, Any]) -> str:
             lines.append(
                 f"| {what} | {' | '.join(ms)} | **{found['ratio_core']:.1f}x** | {machine} | {must:g}x | {aim:g}x | {limit} |"
             )
+    busy = max((found["busy"] for name, found in kept.items() if name in ROWS), default=1.0)
+    if busy > QUIET:
+        lines += ["", f"The machine was busy with something else, up to {busy:.1f} seconds by the clock for each computed.",
+                  "Emptied caches slow both sides, not equally: a quiet machine has other ratios."]  # fmt: skip
     if found := kept.get("whole"):
         lines += ["", f"digits A, 2,500 graphs drawn ({found['trained']:,} to train), whole command from start to exit: "
                   f"**{found['wall_s']:.0f} s**,\n{found['ratio']:.1f} times as fast as the lean loop on the graphs it trained "
