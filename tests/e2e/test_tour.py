@@ -36,8 +36,9 @@ def searched(tmux: TmuxProgram, number: int, quick: bool) -> float:
     if quick and number < STEPS:
         filled(tmux, f"random {QUICK}", f"--random {QUICK}")
     if quick:
-        tmux.press("Tab", "Tab", "Tab")
-        filled(tmux, "epochs=3", "--set protocol.epochs=3")
+        for _ in range(3):
+            tmux.move("Tab")
+        filled(tmux, "epochs=3", "protocol.epochs=3")
     tmux.press("C-s")
     return tmux.wait_for(f"tour {number}/{STEPS}", patience=SEARCH)
 

@@ -52,6 +52,18 @@ class TmuxProgram:
     def type(self, text: str) -> None:
         self._tmux("send-keys", "-t", "s", "-l", text)
 
+    def move(self, key: str) -> None:
+        """Press a key that moves the cursor, and see it move: text typed ahead of a moving focus lands before it."""
+        before, begun = self._cursor, time.monotonic()
+        self.press(key)
+        while self._cursor == before:
+            assert time.monotonic() - begun < PATIENCE, f"{key} did not move the cursor:\n{self.screen}"
+            time.sleep(0.05)
+
+    @property
+    def _cursor(self) -> str:
+        return self._tmux("display-message", "-p", "-t", "s", "#{cursor_x},#{cursor_y}")
+
     def wait_for(self, *texts: str, patience: float = PATIENCE) -> float:
         """Until all of them are on screen at once; seconds it took. Raises AssertionError with the screen."""
         begun = time.monotonic()
