@@ -31,12 +31,12 @@ from engine.store.folder import INFO
 from engine.store.reader import RunReader
 from engine.strategies.fixed import random as uniform
 
-GRAPHS = 16
+GRAPHS = 12
 
 
 def searched(folder: Path, seed: int, workers: int, acknowledge: int) -> None:
     """The search, from wherever it stands; numbers of acknowledged trials are written to a pipe."""
-    space = load("digits/X").with_protocol({"epochs": 4, "train": 128, "validation": 64})
+    space = load("digits/X").with_protocol({"epochs": 40, "train": 128, "validation": 64})
     options = Options(seed=seed, workers=workers, checkpoint_every=0.0, mode={"pack": 4, "threads": 1, "compile": False})
     with opened(space, uniform(space, GRAPHS, seed), folder, options) as search:
         for event in search.events():
