@@ -34,11 +34,11 @@ QUICK = 150
 def searched(tmux: TmuxProgram, number: int, quick: bool) -> float:
     """The form is open: start its search and wait for the next stop; seconds."""
     if quick and number < STEPS:
-        filled(tmux, f"random {QUICK}", f"--random {QUICK}")
+        filled(tmux, f"random {QUICK}", f"{QUICK} graphs, ")
     if quick:
         for _ in range(3):
             tmux.move("Tab")
-        filled(tmux, "epochs=3", "protocol.epochs=3")
+        filled(tmux, "epochs=3", " 3 epochs each")
     tmux.press("C-s")
     return tmux.wait_for(f"tour {number}/{STEPS}", patience=SEARCH)
 
