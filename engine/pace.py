@@ -12,8 +12,8 @@ SETTLED = 1.0
 class Pace:
     """Trials a second, counted from the first epoch that any pack finishes.
 
-    What comes before it is loading, teachers and compiling, which come once: on digits A that is a third of the time up to
-    the quarter mark, and a rate that counted it would promise a later end than there is.
+    What comes before it is loading, teachers and compiling, which come once: a rate that counted it would promise a later end
+    than there is.
     """
 
     expected: float | None = None

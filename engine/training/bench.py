@@ -35,7 +35,7 @@ WEIGHT_COPIES = {"sgd": 3, "adamw": 4}
 """Tensors as large as the weights that training holds: they themselves, gradients, momenta."""
 
 ON_TOP = 1.5
-"""Peak beside what autograd keeps: gradients of activations and logits' temporaries (measured, `benchmarks/memory.py`)."""
+"""A guess on the safe side, not a measurement: gradients of activations and temporaries come on top of what autograd keeps."""
 
 
 @dataclass

@@ -147,9 +147,10 @@ def _some_worker() -> psutil.Process:
 @pytest.fixture
 def nodes() -> Iterator[object]:
     """A cluster of two nodes, of one CPU each, on this machine."""
-    pytest.importorskip("ray")
+    ray = pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
+    ray.shutdown()  # the other tests' Ray of one node
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)
     yield made
@@ -168,7 +169,7 @@ def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_pat
             events.append(event)
             both = {e.worker for e in events if isinstance(e, EpochDone)}
             if len(both) == 2 and not lost:
-                nodes.remove_node(next(n for n in nodes.list_all_nodes if not n.head), allow_graceful=False)
+                nodes.remove_node(next(iter(nodes.worker_nodes)), allow_graceful=False)
                 lost = True
             elif lost and not joined and any(isinstance(e, Note) for e in events):
                 nodes.add_node(num_cpus=1)
