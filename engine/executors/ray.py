@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, TypeVar
@@ -38,14 +39,14 @@ class Cluster:
     def __init__(self, address: str | None = None) -> None:
         """Raises TrainingError if Ray is not installed or cannot be reached."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if address is None:  # Ray reads it when it is imported, and keeps to the loopback (asked for by its name it does not)
+            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         try:
             self.ray: Any = import_module("ray")
         except ImportError:
             raise TrainingError("--executor ray: Ray is not installed", "pip install 'ktgtui[ray]'") from None
-        here: dict[str, Any] = {} if address else {"_node_ip_address": "127.0.0.1"}
         try:
-            self.ray.init(address, include_dashboard=None if address else False, log_to_driver=False,
-                          logging_level="error", **here)  # fmt: skip
+            self.ray.init(address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             told = str(error).strip().splitlines()[0]
             raise TrainingError(f"--address {address}: no Ray cluster answers there ({told})",
@@ -204,8 +205,8 @@ class RayCrew:
     def _fetch(self, link: RayLink, future: Any) -> None:
         try:
             said = self.ray.get(future)
-        except self.ray.exceptions.RayError as error:
-            link.is_alive, link.reason = False, str(error).strip().splitlines()[0][:200]
+        except self.ray.exceptions.RayError as error:  # it had a place and lost it, or could not live there
+            link.is_alive, link.has_place, link.reason = False, True, str(error).strip().splitlines()[0][:200]
             return
         if link.has_place:
             link.heard.extend(said)
@@ -215,7 +216,8 @@ class RayCrew:
 
     def dismiss(self, links: Sequence[RayLink]) -> None:
         for link in links:
-            self.ray.kill(link.actor)
+            with suppress(self.ray.exceptions.RayError):  # it never came to live, or its node is gone
+                self.ray.kill(link.actor)
             link.is_alive = False
 
     def close(self) -> None:

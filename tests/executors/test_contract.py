@@ -144,6 +144,17 @@ def _some_worker() -> psutil.Process:
 # Ray alone
 
 
+def test_a_ray_of_this_machine_listens_to_nobody_else(cluster):
+    places = [
+        connection.laddr.ip
+        for process in psutil.Process().children(recursive=True)
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert places
+    assert {ip.removeprefix("::ffff:") for ip in places} == {"127.0.0.1"}
+
+
 @pytest.fixture
 def nodes() -> Iterator[object]:
     """A cluster of two nodes, of one CPU each, on this machine."""
