@@ -193,13 +193,13 @@ class Tired(nn.Module):
     def __init__(self, shape, classes):
         super().__init__()
         self.layer = nn.Linear(shape[0] * shape[1] * shape[2], classes)
-        if next(made) > 40:
-            raise RuntimeError("forty networks are enough")
+        if next(made) > 80:
+            raise RuntimeError("eighty networks are enough")
 
     def forward(self, x):
         return self.layer(x.flatten(1))
 '''
-"""Measuring needs 8 networks and a pack of eight graphs 20 to 24: the first pack is trained, the second is not."""
+"""Measuring needs some networks and a pack of eight graphs 20 to 24: the first packs are trained, the last are not."""
 
 
 def test_failed_trials_make_the_exit_code_1(here: Path) -> None:
@@ -223,7 +223,7 @@ def test_failed_trials_make_the_exit_code_1(here: Path) -> None:
     assert len(trials) == 72
     for training in trainings.values():
         if training.state is State.FAILED:
-            assert training.reason == "RuntimeError: forty networks are enough"
+            assert training.reason == "RuntimeError: eighty networks are enough"
             assert "tired.py" in (training.traceback or "")
 
 
