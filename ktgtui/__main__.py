@@ -4,43 +4,64 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from engine.command import Parser
+
 THEMES = ("auto", "dark", "light", "ansi")
 """As in `ktgtui.settings`, which `--help` need not load."""
+
+PORT = 8000
+
+DESCRIPTION = """
+Workbench for knowledge transfer graphs: see searches run, split their EDFs by condition, turn what is seen into a
+constraint. Searches are processes of their own: leaving this leaves them running.
+"""
 
 EPILOG = """examples:
   ktgtui                       the workbench on this folder's spaces/ and runs/
   ktgtui ~/study --readonly    look, change nothing
   ktgtui runs/digits-A-random600   one run folder, also a copied one
+  ktgtui ~/study --serve       in a browser of this computer, or through an SSH tunnel
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
-        prog="ktgtui",
-        description="Workbench for knowledge transfer graphs: see searches run, split their EDFs by condition, turn "
-        "what is seen into a constraint. Searches are processes of their own: leaving this leaves them running.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    made = Parser("ktgtui", DESCRIPTION)
+    made.prog, made.epilog = "ktgtui", EPILOG
     made.add_argument("folder", metavar="FOLDER", nargs="?", type=Path, default=Path(),
                       help="holds spaces/ and runs/, or is a run folder itself (default: this folder)")
     made.add_argument("--readonly", action="store_true", help="write nothing and start nothing")
     made.add_argument("--theme", choices=THEMES,
                       help="colours; ansi: the terminal's own sixteen (default: dark, or ansi where there are no more)")
+    made.add_argument("--serve", action="store_true",
+                      help="show it, read-only, in a browser, on 127.0.0.1 alone (pip install 'ktgtui[serve]')")
+    made.add_argument("--port", metavar="P", type=_port, help=f"where --serve listens (default: {PORT})")
+    made.add_argument("--writable", action="store_true", help="let what --serve shows write and start searches")
     made.add_argument("--settings", action="store_true",
                       help="write a commented settings file if there is none, say where it is, and leave")
     made.add_argument("--version", action="store_true", help="print the version and leave")
     return made
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, got {text!r}")
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the workbench; the exit code. 2 for a folder that is not there or a terminal that is none."""
-    options = parser().parse_args(arguments)
+    """Run the workbench; the exit code. 2 for a folder that is not there, a terminal that is none, a port that is taken."""
+    made = parser()
+    options = made.parse_args(arguments)
+    if not options.serve and (options.port or options.writable):
+        made.error("--port and --writable are of --serve")
+    if options.readonly and options.writable:
+        made.error("--readonly and --writable exclude each other")
     if options.version:
         print(f"ktgtui {metadata.version('ktgtui')}")
         return 0
@@ -63,12 +84,17 @@ def _settings() -> int:
 
 def _open(options: argparse.Namespace) -> int:
     """The workbench until it is left. Raises EngineError."""
-    if refusal := _refusal(options.folder):
+    if refusal := _refusal(options.folder, anywhere=options.serve or "TEXTUAL_DRIVER" in os.environ):
         print(f"error: {refusal}", file=sys.stderr)
         return 2
     from ktgtui import settings
 
     chosen = settings.read(settings.path())
+    if options.serve:
+        from ktgtui import serve
+
+        serve.run(options.folder, options.port or PORT, writable=options.writable, theme=options.theme)
+        return 0
     gc.disable()  # until the first snapshot: collecting what loading makes costs a tenth of the start and frees nothing
     from ktgtui.app import Workbench
 
@@ -79,12 +105,12 @@ def _open(options: argparse.Namespace) -> int:
     return app.return_code or 0
 
 
-def _refusal(folder: Path) -> str | None:
-    """Why the workbench cannot open, in one line."""
+def _refusal(folder: Path, *, anywhere: bool) -> str | None:
+    """Why the workbench cannot open, in one line. `anywhere`: not in a terminal; TEXTUAL_DRIVER tells a served one how."""
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "no such folder"
         return f"{folder}: {what}; name the folder that holds spaces/ and runs/"
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not anywhere and not (sys.stdin.isatty() and sys.stderr.isatty()):
         return "the workbench needs a terminal; python -m engine.search and engine.analysis work without one"
     return None
 
