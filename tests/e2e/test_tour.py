@@ -70,7 +70,7 @@ def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, quick: b
         for step, name in enumerate(("digits-B", "digits-C", "digits-X")):
             searched(tmux, 2 * step + 2, quick)
             tmux.press("C-n")
-            tmux.wait_for("The paper, on CIFAR-100, chose", "median", "Your trials advise")
+            tmux.wait_for("The paper, on CIFAR-100, chose", "median", "trials advise")
             tmux.press("C-n")
             tmux.wait_for("narrows", "decide on a constraint")
             tmux.press("C-n")
