@@ -81,6 +81,10 @@ def opened(
 
     `desk` is where people steer it from. Raises DataError, StoreError or SpaceError before anything is written.
     """
+    if options.cluster is not None and space.protocol.processes > 1:
+        raise TrainingError(
+            f"protocol.processes {space.protocol.processes}: a cluster's workers train a pack each", "leave out --executor ray"
+        )
     desk = desk or Desk()
     images = training_part(space.protocol.data, options.data, options.download)
     resumed = (folder / INFO).exists()

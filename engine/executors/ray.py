@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from engine.errors import EngineError, TrainingError
 from engine.executors.crew import Task
 from engine.executors.workers import WorkerExecutor, serve
+from engine.store.checkpoints import Checkpoints
 from engine.training.images import Images
 
 R = TypeVar("R")
@@ -49,8 +50,8 @@ class Cluster:
             self.ray.init(address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             told = str(error).strip().splitlines()[0]
-            raise TrainingError(f"--address {address}: no Ray cluster answers there ({told})",
-                                "start one with `ray start --head`, or leave --address out") from None  # fmt: skip
+            where = f"--address {address}: no Ray cluster answers there" if address else "--executor ray: Ray does not start here"
+            raise TrainingError(f"{where} ({told})", "start one with `ray start --head` and name its --address") from None
         self._looked, self._resources = 0.0, dict[str, float]()
 
     def resources(self) -> dict[str, float]:
@@ -131,10 +132,12 @@ class Seat:
     def take(self) -> list[Any]:
         """Everything said since the last call, at least one message: waits for it."""
         said = [self.line.outbox.get()]
-        while not self.line.outbox.empty():
+        while said[-1] != END and not self.line.outbox.empty():
             said.append(self.line.outbox.get())
-        if END in said:
+        if said == [END]:
             os._exit(1)
+        if said[-1] == END:  # what was said before it is heard first: it tells why
+            self.line.send(said.pop())
         return said
 
 
@@ -172,7 +175,9 @@ class RayCrew:
 
     def __init__(self, cluster: Cluster, task: Task, part: Images) -> None:
         self.cluster, self.ray = cluster, cluster.ray
-        self.task = replace(task, data=task.data.absolute(), teachers=task.teachers.absolute())
+        keeping = task.keeping and replace(task.keeping, checkpoints=Checkpoints(task.keeping.checkpoints.folder.absolute()))
+        # An actor's current folder is not the driver's.
+        self.task = replace(task, data=task.data.absolute(), teachers=task.teachers.absolute(), keeping=keeping)
         self.part = self.ray.put(part)
         self._seat = self.ray.remote(Seat)
 

@@ -190,3 +190,17 @@ def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_pat
     assert lost
     assert joined
     assert plain(events) == expected
+
+
+def test_an_error_in_an_actor_is_told_before_it_ends(tmp_path, cluster):
+    """It would otherwise look like a worker that died, three times over."""
+    from dataclasses import replace
+
+    from engine.errors import EngineError
+    from engine.executors.ray import ray_workers
+
+    task, jobs = prepared(tmp_path)
+    empty = training_part("digits", tmp_path)
+    few = replace(empty, images=empty.images[:10], labels=empty.labels[:10])
+    with pytest.raises(EngineError, match="images"):
+        list(ray_workers(cluster, task, few, 1).run(jobs))

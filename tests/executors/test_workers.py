@@ -107,26 +107,6 @@ def test_packs_are_shared_evenly(graphs, most, workers, size):
 
 
 @pytest.mark.slow
-def test_a_job_may_wait_for_the_result_of_another(tmp_path):
-    """Each of the two later packs is given out only when the first is done; no worker ends in between."""
-    task, jobs = prepared(tmp_path, count=12)
-    done: list[int] = []
-
-    def source():
-        yield jobs[0]
-        while not done:
-            yield None
-        yield from jobs[1:]
-
-    for event in local_workers(task, 2).run(source()):
-        if isinstance(event, PackDone):
-            done.append(event.pack)
-    assert done[0] == 0
-    assert sorted(done) == list(range(len(jobs)))
-    assert len(jobs) >= 3
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_paused_and_resized_the_records_are_the_same(tmp_path, workers):
     """While it is paused nothing but heartbeats comes, and nothing computes; 0 workers: in this process."""
