@@ -6,13 +6,12 @@ that equal constraints make equal files; the reason lies apart.
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from engine.errors import SpaceError
+from engine.space.lines import append
 
 CHOICES = "choices.jsonl"
 
@@ -42,16 +41,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(folder: Path, choice: Choice) -> None:
     """Append a choice to `folder`/choices.jsonl, on the disk when this returns. Raises SpaceError."""
-    path = folder / CHOICES
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            os.write(fd, msgspec.json.encode(choice) + b"\n")
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise SpaceError(f"{path}: cannot be written: {error.strerror or error}") from None
+    append(folder / CHOICES, choice)
 
 
 def reasons(folder: Path) -> dict[str, str]:

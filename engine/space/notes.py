@@ -5,14 +5,13 @@ Run folders stay as their searches wrote them, so a note about a trial lies here
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from engine.errors import SpaceError
+from engine.space.lines import append
 
 NOTES = "notes.jsonl"
 
@@ -39,17 +38,7 @@ def about_trial(run: str, key: str) -> str:
 
 def write(folder: Path, note: Note) -> None:
     """Append to `folder`/notes.jsonl, on the disk when this returns. Raises SpaceError."""
-    path = folder / NOTES
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            os.write(fd, msgspec.json.encode(note) + b"\n")
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        raise SpaceError(f"{path}: cannot be written: {error.strerror or error}") from None
+    append(folder / NOTES, note)
 
 
 def read(folder: Path) -> dict[str, str]:
