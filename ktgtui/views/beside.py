@@ -16,7 +16,7 @@ from engine.report.terminal import LETTERS
 from ktgtui.drawing import EdfFigure
 from ktgtui.questions import Samples
 from ktgtui.snapshot import RunDetail, RunView
-from ktgtui.views.curves import ROLES, standing
+from ktgtui.views.curves import ROLES, drawn, standing
 from ktgtui.views.view import Look, Paragraph, Row, below, drawn_range, quantiles, size, under
 from ktgtui.widgets.table import Cell, Column
 
@@ -58,10 +58,7 @@ class Beside:
 
     def figure(self, look: Look) -> EdfFigure | None:
         shown = [(i, e) for i, e in enumerate(self.edfs) if e.n and self.views[i].name not in look.hidden]
-        if not shown:
-            return None
-        dotted = tuple((i, b) for i, _ in shown if (b := self.bands[i]) is not None) if look.banded else ()
-        return EdfFigure(tuple(shown), *self.limits(look), dotted)
+        return drawn(shown, self.bands, self.limits(look), look.banded)
 
     def columns(self) -> Sequence[Column]:
         return COLUMNS

@@ -74,10 +74,7 @@ class Curves:
 
     def _figure(self, look: Look) -> EdfFigure | None:
         shown = [(i, e) for i, e in enumerate(self.edfs) if e.n and e.label not in look.hidden]
-        if not shown:
-            return None
-        dotted = tuple((i, b) for i, _ in shown if (b := self.bands[i]) is not None) if look.banded else ()
-        return EdfFigure(tuple(shown), *self.limits(look), dotted)
+        return drawn(shown, self.bands, self.limits(look), look.banded)
 
     def columns(self) -> Sequence[Column]:
         return COLUMNS
@@ -113,6 +110,16 @@ def curves(known: Samples, run: RunDetail, condition: Condition) -> Curves:
     bands = tuple(band(edf) if edf.graphs else None for edf in edfs)
     best = winners(parted.sample, [parted], [condition.name], (TOP,))
     return Curves(run, condition, parted, edfs, bands, against_rest(parted), tuple(best))
+
+
+def drawn(
+    shown: Sequence[tuple[int, Edf]], bands: Sequence[Band | None], limits: tuple[float, float], banded: bool
+) -> EdfFigure | None:
+    """The curves that are shown, by their places in the list, with their bands; None if there is none."""
+    if not shown:
+        return None
+    dotted = tuple((i, b) for i, _ in shown if (b := bands[i]) is not None) if banded else ()
+    return EdfFigure(tuple(shown), *limits, dotted)
 
 
 def standing(label: str, verdict: Verdict | None) -> str:
