@@ -108,7 +108,7 @@ class _Home:
 def _homes(trainer: PackTrainer) -> dict[tuple[int, int], _Home]:
     """By (graph, node)."""
     inner = trainer.setting.accelerator.unwrap_model(trainer.module)
-    stacked = {model: fleet.state() for model, fleet in zip(inner.models, inner.fleets, strict=True)}
+    stacked = {model: fleet.stored() for model, fleet in zip(inner.models, inner.fleets, strict=True)}
     return {(p.graph, p.node): _Home(stacked[p.model], p.row) for p in trainer.plan.places if p.graph is not None}
 
 

@@ -8,6 +8,7 @@ one after the other, in channels_last, where arithmetic and not overhead is the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Literal, get_args
 
 import torch
@@ -19,9 +20,16 @@ from engine.training.abreast import abreast
 Layout = Literal["stacked", "looped"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
+VECTOR = 16
+"""Numbers that torch's fused optimisers step at once, at most. What is left at a tensor's end they step one by one, which
+rounds another way: without spare rows the last network of a fleet differed in its last bits from the same one elsewhere."""
+
 
 class Fleet(nn.Module):
-    """M networks of one architecture; every parameter and buffer carries a leading dimension M."""
+    """M networks of one architecture; every parameter and buffer carries a leading dimension M.
+
+    Parameters whose M networks do not fill whole vectors have a few rows of zeros more, which nothing reads.
+    """
 
     def __init__(self, networks: Sequence[nn.Module], layout: Layout = "stacked") -> None:
         super().__init__()
@@ -31,7 +39,7 @@ class Fleet(nn.Module):
         self.names = tuple(parameters)
         self.buffer_names = tuple(buffers)
         # A dot is not allowed in a parameter's name, and a module tree of stacked tensors would say nothing more.
-        self.stack = nn.ParameterDict({_flat(n): nn.Parameter(p.detach()) for n, p in parameters.items()})
+        self.stack = nn.ParameterDict({_flat(n): nn.Parameter(_filled(p.detach())) for n, p in parameters.items()})
         for name, buffer in buffers.items():
             self.register_buffer(_flat(name), buffer.detach())
         # The architecture alone, without tensors; kept out of the module tree so that it is neither moved nor saved.
@@ -43,10 +51,14 @@ class Fleet(nn.Module):
         self.noise = 0
         """Seed of those draws at the next step: one for all networks, so that a result does not depend on its neighbours."""
 
-    def state(self) -> dict[str, Tensor]:
-        """Stacked parameters and buffers under the network's own names."""
+    def stored(self) -> dict[str, Tensor]:
+        """Stacked parameters and buffers under the network's own names, spare rows included: what an optimiser steps."""
         held = {n: self.stack[_flat(n)] for n in self.names}
         return held | {n: self.get_buffer(_flat(n)) for n in self.buffer_names}
+
+    def state(self) -> dict[str, Tensor]:
+        """The same of the M networks alone."""
+        return {n: t if len(t) == self.size else t[: self.size] for n, t in self.stored().items()}
 
     def network(self, place: int) -> dict[str, Tensor]:
         """State dictionary of one network (views)."""
@@ -81,6 +93,12 @@ class Fleet(nn.Module):
                 torch.manual_seed(self.noise)
             outs.append(functional_call(skeleton, {n: p[place] for n, p in parts.items()}, (images,)))
         return torch.stack(outs)
+
+
+def _filled(stacked: Tensor) -> Tensor:
+    """With as many rows of zeros more as it takes to a whole number of vectors."""
+    spare = -len(stacked) % (VECTOR // gcd(VECTOR, stacked[0].numel()))
+    return torch.cat((stacked, stacked.new_zeros(spare, *stacked.shape[1:]))) if spare else stacked
 
 
 def _flat(name: str) -> str:

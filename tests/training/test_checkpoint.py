@@ -38,14 +38,10 @@ def cases():
 
 
 def roomy(graphs: Sequence[Graph], most: int) -> PackShape:
-    """A shape in which any `most` of these graphs fit, with four spare networks of each model at the end.
-
-    torch's fused SGD rounds the last numbers of a tensor (up to 15) another way, so a network at a fleet's very end may
-    differ in the last bit from the same one elsewhere.
-    """
+    """A shape in which any `most` of these graphs fit, and all of them leave no network spare."""
     shape = shape_for(graphs, most, 3)
     need = sum(map(trainable, graphs), Counter())
-    return PackShape(most, 3, {m: need[m] + 4 for m in shape.slots}, shape.gates, shape.teachers)
+    return PackShape(most, 3, {m: need[m] for m in shape.slots}, shape.gates, shape.teachers)
 
 
 def pause(trainer: PackTrainer, until: int) -> dict[str, bytes]:
