@@ -137,8 +137,8 @@ class Search:
             elif isinstance(event, Checkpointed):
                 self.run.log("checkpoint", pack=event.pack, epoch=event.epoch)
             elif isinstance(event, PackLimit):
-                self.run.limit_packs(event.graphs)
-                self.run.log("memory", message=f"packs of {event.graphs} graphs from now on: {event.reason}")
+                self.run.limit_packs(event.graphs, event.kind)
+                self.run.log("limit", message=f"packs of {event.graphs} graphs on {event.kind} from now on: {event.reason}")
             else:
                 if isinstance(event, EpochDone):
                     self._underway.note(event)

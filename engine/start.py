@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ from engine.store.lock import RunLock
 from engine.store.runs import Run
 from engine.store.trials import RunInfo
 from engine.strategies.protocol import Strategy
-from engine.training.calibrate import choose
+from engine.training.calibrate import SIZES, choose, kind_here, size_here
 from engine.training.data import Images, training_part
 from engine.training.mode import Mode
 from engine.training.models.measures import check_fit
@@ -97,32 +98,38 @@ def opened(
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
         gpus = torch.cuda.device_count() if mode.device == "cuda" and options.cluster is None else 0
-        hire = partial(_executor, space, images, shape, mode, run, options, gpus, others)
+        task = _task(space, shape, mode, run, options)
+        if mode.sizes and (gpus or options.cluster):  # else all devices are one, which was measured
+            task = replace(task, sample=_sample(space, strategy))
+        hire = partial(_executor, task, run, images, options.cluster, gpus, others)
         run.log("start", resumed=resumed, command=options.command, pid=os.getpid(), versions=provenance.versions())
         executor = hire(options.workers or gpus or (sys.maxsize if options.cluster else mode.workers))
         yield Search(space, strategy, run, executor, shape, options.limit, desk, None if others else hire)
 
 
+def _task(space: Space, shape: PackShape, mode: Mode, run: Run, options: Options) -> Task:
+    teachers = options.teachers or run.folder.parent / ".teachers"
+    keeping = Keeping(Checkpoints(run.checkpoints.folder.resolve()), options.checkpoint_every)
+    return Task(space.protocol, options.data, shape, mode, options.seed, teachers, keeping)
+
+
 def _executor(
-    space: Space, images: Images, shape: PackShape, mode: Mode, run: Run, options: Options, gpus: int,
-    others: Others | None, workers: int,
-) -> Executor:  # fmt: skip
+    task: Task, run: Run, images: Images, cluster: Cluster | None, gpus: int, others: Others | None, workers: int
+) -> Executor:
     """Packs in this process, in so many workers, or shared by the processes of a group.
 
     A GPU is a worker's even if there is one only: this process then survives whatever happens there.
     """
-    teachers = options.teachers or run.folder.parent / ".teachers"
-    keeping = Keeping(Checkpoints(run.checkpoints.folder.resolve()), options.checkpoint_every)
-    most = run.pack_limit
-    task = Task(space.protocol, options.data, shape, mode, options.seed, teachers, keeping, most)
+    task = replace(task, limits=task.mode.sizes | run.pack_limits)
     if others is not None:
         return ParallelExecutor(task, images, others)
-    if options.cluster is not None:
+    if cluster is not None:
         from engine.executors.ray import ray_workers
 
-        return ray_workers(options.cluster, task, images, workers)
+        return ray_workers(cluster, task, images, workers)
     if workers == 1 and not gpus:
-        return LocalExecutor(space.protocol, images, shape, mode, options.seed, TeacherCache(teachers), keeping, most)
+        cache = TeacherCache(task.teachers)
+        return LocalExecutor(task.protocol, images, task.shape, task.mode, task.seed, cache, task.keeping, task.limits)
     return local_workers(task, workers, gpus)
 
 
@@ -139,8 +146,8 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
     if options.cluster is None:
         measure = choose if sharing > 1 else measured
         mode, shape = measure(graphs, space.protocol, images, space.nodes, fixed, workers)
-    else:  # where packs will run: a driver without a GPU cannot measure one
-        mode, shape = options.cluster.call(choose, graphs, space.protocol, images, space.nodes, {"threads": 1, **fixed}, workers)
+    else:
+        mode, shape = _spread(options.cluster, graphs, space, images, {"threads": 1, **fixed}, workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
         shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
     return RunInfo(
@@ -157,6 +164,29 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
         created=provenance.now(),
         total=strategy.total,
     )
+
+
+def _spread(
+    cluster: Cluster, graphs: Sequence[Graph], space: Space, images: Images, fixed: Mapping[str, Any], workers: int | None
+) -> tuple[Mode, PackShape]:
+    """The mode of a search on a cluster, measured where packs will run; its packs suit the kind of device that takes most."""
+    mode, shape = cluster.call(choose, graphs, space.protocol, images, space.nodes, fixed, workers)
+    if not mode.sizes:
+        return mode, shape
+    sizes = dict(mode.sizes)
+    for kind, node in cluster.kinds(kind_here, space.protocol).items():
+        if kind not in sizes:
+            sizes[kind] = cluster.call(size_here, graphs, space.protocol, images, space.nodes, mode, node=node)
+    if len(sizes) == 1:
+        return mode, shape
+    most = max(sizes.values())
+    told = f"{mode.reason}; {', '.join(f'{size} on {kind}' for kind, size in sizes.items())}"
+    return msgspec.structs.replace(mode, pack=most, sizes=sizes, reason=told), shape_for(graphs, most, space.nodes)
+
+
+def _sample(space: Space, strategy: Strategy) -> tuple[str, ...]:
+    """Some of the graphs that the search trains."""
+    return tuple(map(str, demand(islice(strategy.preview(), SIZES[-1]), references(space))))
 
 
 def measured(*question: Any) -> tuple[Mode, PackShape]:

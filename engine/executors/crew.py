@@ -6,8 +6,8 @@ A crew decides what a worker is: a process of this machine here, an actor of a R
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -36,8 +36,18 @@ class Task:
     teachers: Path
     keeping: Keeping | None = None
     """Where running packs are kept; None: nowhere."""
-    most: int | None = None
-    """The largest pack that memory is known to hold."""
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """The largest pack of each kind of device that is known."""
+    sample: tuple[str, ...] = ()
+    """Effective graphs on which a worker measures what size suits a device of another kind; empty: it takes what it gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker's first word: what its device is, and the largest pack it takes."""
+
+    kind: str
+    most: int
 
 
 class Pipe(Protocol):
@@ -84,7 +94,7 @@ class Crew(Protocol[L]):
     def room(self) -> float:
         """Workers there is a place for."""
 
-    def hire(self, place: int) -> L:
+    def hire(self, place: int, task: Task) -> L:
         """A new worker at a place (from 0), which decides the GPU it gets where places have one."""
 
     def wait(self, links: Sequence[L], timeout: float) -> Sequence[L]:
@@ -130,19 +140,19 @@ class ProcessLink:
 class ProcessCrew:
     """Processes of this machine, running `work(pipe, task, name, gpu)`."""
 
-    def __init__(self, work: Callable[[Pipe, Task, str, str | None], None], task: Task, gpus: int = 0) -> None:
+    def __init__(self, work: Callable[[Pipe, Task, str, str | None], None], gpus: int = 0) -> None:
         """`gpus` > 0 gives the worker at place i the GPU i modulo `gpus`, set before it loads torch."""
-        self.work, self.task, self.gpus = work, task, gpus
+        self.work, self.gpus = work, gpus
         self._context = get_context("spawn")  # fork would inherit the run's lock and torch's threads
 
     def room(self) -> float:
         return inf
 
-    def hire(self, place: int) -> ProcessLink:
+    def hire(self, place: int, task: Task) -> ProcessLink:
         ours, theirs = self._context.Pipe()
         gpu = str(place % self.gpus) if self.gpus else None
         name = f"worker {place}"
-        process = self._context.Process(target=self.work, args=(theirs, self.task, name, gpu), daemon=True)
+        process = self._context.Process(target=self.work, args=(theirs, task, name, gpu), daemon=True)
         process.start()
         theirs.close()
         return ProcessLink(name, process, ours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -15,6 +15,7 @@ from engine.executors.protocol import ExecutorEvent, Heartbeat, PackJob, PackLim
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.checkpoints import Keeping
+from engine.training import measured
 from engine.training.attempt import attempted
 from engine.training.data import Images, Split, split
 from engine.training.device import accelerator
@@ -31,15 +32,16 @@ class LocalExecutor:
 
     def __init__(
         self, protocol: Protocol, part: Images, shape: PackShape, mode: Mode, seed: int, teachers: TeacherCache | None,
-        keeping: Keeping | None = None, most: int | None = None,
+        keeping: Keeping | None = None, limits: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         """`part` is the data set's training part; `teachers` None trains pre-trained nodes anew; `keeping` None keeps nothing
-        of a pack before its end; `most` is the largest pack that memory is known to hold."""
+        of a pack before its end; `limits` are the largest packs of kinds of devices."""
         torch.set_num_threads(mode.threads)
         self.shape, self.cache, self.keeping = shape, teachers, keeping
-        self.most = min(most or shape.graphs, shape.graphs)
         self.orders = Orders()
         self.accelerator = accelerator(protocol)
+        self.kind = measured.kind(self.accelerator.device)
+        self.most = min((limits or {}).get(self.kind, shape.graphs), shape.graphs)
         device, dtype = self.accelerator.device, DTYPES[protocol.precision]
         seen = split(part, protocol)
         here = Split(seen.train.to(device, dtype), seen.validation.to(device, dtype))
@@ -141,7 +143,7 @@ class LocalExecutor:
         gc.collect()
         if self.accelerator.device.type == "cuda":
             torch.cuda.empty_cache()
-        return PackLimit(self.most, reason)
+        return PackLimit(self.most, reason, self.kind)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -75,10 +75,12 @@ class Checkpointed:
 
 @dataclass(frozen=True, slots=True)
 class PackLimit:
-    """Memory ran out: packs of more than `graphs` graphs are divided from now on, also when the search is resumed."""
+    """Packs of more than `graphs` graphs are divided on devices of this kind from now on, also when the search is resumed:
+    memory ran out, or a kind that nobody knew was measured."""
 
     graphs: int
     reason: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Cluster:
             os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         try:
             self.ray: Any = import_module("ray")
+            self._affinity: Any = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         except ImportError:
             raise TrainingError("--executor ray: Ray is not installed", "pip install 'ktgtui[ray]'") from None
         try:
@@ -69,9 +70,32 @@ class Cluster:
         """What a worker takes."""
         return {"num_gpus": 1, "num_cpus": 1} if self.resources().get("GPU") else {"num_cpus": threads}
 
-    def call(self, function: Callable[..., R], *arguments: Any) -> R:
-        """Call a function where workers will run: a driver without a GPU cannot measure one."""
-        remote = self.ray.remote(max_retries=1, **self.need(1))(function)
+    def kinds(self, kind: Callable[..., str], *arguments: Any) -> dict[str, str]:
+        """A node of each kind of device, by what a function says that is called on every node; empty if there is but one.
+
+        Nodes without room for it now, like those that join later, tell theirs when a worker comes to them.
+        """
+        gpus = bool(self.resources().get("GPU"))
+        alive = [n["NodeID"] for n in self.ray.nodes() if n["Alive"] and (not gpus or n["Resources"].get("GPU"))]
+        if len(alive) < 2:
+            return {}
+        asked = {self._remote(kind, node).remote(*arguments): node for node in alive}
+        told, silent = self.ray.wait(list(asked), num_returns=len(asked), timeout=START)
+        found = dict[str, str]()
+        for future in told:
+            with suppress(self.ray.exceptions.RayError):  # its node is gone
+                found.setdefault(self.ray.get(future), asked[future])
+        for future in silent:
+            self.ray.cancel(future)
+        return found
+
+    def _remote(self, function: Callable[..., Any], node: str | None) -> Any:
+        where = {} if node is None else {"scheduling_strategy": self._affinity(node, soft=False)}
+        return self.ray.remote(max_retries=1, **self.need(1), **where)(function)
+
+    def call(self, function: Callable[..., R], *arguments: Any, node: str | None = None) -> R:
+        """Call a function where workers will run, or on that node: a driver without a GPU cannot measure one."""
+        remote = self._remote(function, node)
         try:
             answer: R = self.ray.get(remote.remote(*arguments))
         except self.ray.exceptions.RayTaskError as error:
@@ -86,7 +110,10 @@ class Cluster:
 
 def ray_workers(cluster: Cluster, task: Task, part: Images, count: int) -> WorkerExecutor:
     """At most `count` workers on the cluster, as many as have a place; `part` goes to the object store."""
-    return WorkerExecutor(RayCrew(cluster, task, part), count, task.seed)
+    keeping = task.keeping and replace(task.keeping, checkpoints=Checkpoints(task.keeping.checkpoints.folder.absolute()))
+    # An actor's current folder is not the driver's.
+    task = replace(task, data=task.data.absolute(), teachers=task.teachers.absolute(), keeping=keeping)
+    return WorkerExecutor(RayCrew(cluster, task.mode.threads, part), count, task)
 
 
 END = "end"
@@ -173,21 +200,19 @@ class RayLink:
 class RayCrew:
     """Actors of a cluster."""
 
-    def __init__(self, cluster: Cluster, task: Task, part: Images) -> None:
-        self.cluster, self.ray = cluster, cluster.ray
-        keeping = task.keeping and replace(task.keeping, checkpoints=Checkpoints(task.keeping.checkpoints.folder.absolute()))
-        # An actor's current folder is not the driver's.
-        self.task = replace(task, data=task.data.absolute(), teachers=task.teachers.absolute(), keeping=keeping)
+    def __init__(self, cluster: Cluster, threads: int, part: Images) -> None:
+        """`threads` are a worker's."""
+        self.cluster, self.ray, self.threads = cluster, cluster.ray, threads
         self.part = self.ray.put(part)
         self._seat = self.ray.remote(Seat)
 
     def room(self) -> float:
-        return self.cluster.room(self.task.mode.threads)
+        return self.cluster.room(self.threads)
 
-    def hire(self, place: int) -> RayLink:
+    def hire(self, place: int, task: Task) -> RayLink:
         # Calls of `give` and `take` must not wait for each other.
-        seat = self._seat.options(max_concurrency=4, max_restarts=0, **self.cluster.need(self.task.mode.threads))
-        actor = seat.remote(self.task, self.part)
+        seat = self._seat.options(max_concurrency=4, max_restarts=0, **self.cluster.need(self.threads))
+        actor = seat.remote(task, self.part)
         return RayLink(f"worker {place}", actor, actor.host.remote())
 
     def wait(self, links: Sequence[RayLink], timeout: float) -> list[RayLink]:

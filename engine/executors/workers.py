@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.errors import EngineError, TrainingError
-from engine.executors.crew import Crew, Link, Pipe, ProcessCrew, Task
+from engine.executors.crew import Crew, Link, Pipe, ProcessCrew, Ready, Task
+from engine.executors.pieces import Piece, cut, waiting
 from engine.executors.protocol import (
     Checkpointed,
     EpochDone,
@@ -66,18 +67,14 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Piece:
-    """A pack or a part of one, and how often it was tried."""
-
-    job: PackJob
-    tries: int = 0
-
-
-@dataclass(slots=True)
 class Worker:
     place: int
     """From 0; a free one is taken again. It decides the GPU."""
     link: Link
+    kind: str = ""
+    """Of its device; known when it is ready."""
+    most: int | None = None
+    """The largest pack it takes; None until it is ready, and then it is sent its first one."""
     piece: Piece | None = None
     stands: bool = False
     """True once it has said that it follows a pause."""
@@ -109,17 +106,16 @@ BEAT = 1.0
 
 def local_workers(task: Task, count: int, gpus: int = 0, patience: Patience | None = None) -> WorkerExecutor:
     """`count` processes of this machine, worker i on the GPU i modulo `gpus` if there are any."""
-    return WorkerExecutor(ProcessCrew(work, task, gpus), count, task.seed, patience)
+    return WorkerExecutor(ProcessCrew(work, gpus), count, task, patience)
 
 
 class WorkerExecutor:
     """Hands packs to `count` workers of a crew and gathers what they send."""
 
-    def __init__(self, crew: Crew[Any], count: int, seed: int, patience: Patience | None = None) -> None:
-        """`seed` is the search's, for the records of graphs whose workers died."""
-        self.crew, self.count, self.seed, self.patience = crew, count, seed, patience or Patience()
+    def __init__(self, crew: Crew[Any], count: int, task: Task, patience: Patience | None = None) -> None:
+        self.crew, self.count, self.task, self.patience = crew, count, task, patience or Patience()
         self._dropped: set[str] = set()
-        self._most: int | None = None
+        self._limits = dict(task.limits)
         self._stillborn = 0
         self._workers: list[Worker] = []
         self._paused = False
@@ -188,16 +184,16 @@ class WorkerExecutor:
             return
         self._dismiss([w for w in self._workers if w.piece is None][: max(0, len(self._workers) - self.count)])
         for place, worker in enumerate(self._workers):
-            if worker.piece is None and (piece := self._next(source, again)):
+            if worker.piece is None and (piece := self._next(source, again, worker.most)):
                 if not worker.link.is_alive:
                     self._dismiss([worker])
                     worker = self._start(worker.place)
                     self._workers.insert(place, worker)
-                self._give(worker, piece)
+                self._give(worker, piece, again)
         while len(self._workers) < min(self.count, self.crew.room()) and (piece := self._next(source, again)):
             taken = {w.place for w in self._workers}
             self._workers.append(self._start(next(n for n in count() if n not in taken)))
-            self._give(self._workers[-1], piece)
+            self._give(self._workers[-1], piece, again)
 
     def _dismiss(self, workers: Iterable[Worker]) -> None:
         gone = list(workers)
@@ -205,26 +201,45 @@ class WorkerExecutor:
         self._workers = [worker for worker in self._workers if worker not in gone]
 
     def _start(self, place: int) -> Worker:
-        link = self.crew.hire(place)
+        link = self.crew.hire(place, replace(self.task, limits=self._limits))
         if self._dropped:
             link.send(Command("drop", (frozenset(self._dropped),)))
-        if self._most:
-            link.send(Command("limit", (self._most,)))
         return Worker(place, link)
 
-    def _next(self, source: Iterator[PackJob | None], again: deque[Piece]) -> Piece | None:
-        if again:
-            return again.popleft()
+    def _next(self, source: Iterator[PackJob | None], again: deque[Piece], most: int | None = None) -> Piece | None:
+        """What comes back first, then what is new; last what was cut for another kind of device."""
+        if (piece := waiting(again, most)) is not None:
+            return piece
         job = next(source, None)
         if job is None:
-            return None
+            return again.popleft() if again else None
         self._whole[job.number], self._parts[job.number] = job, {}
         return Piece(job)
 
-    def _give(self, worker: Worker, piece: Piece) -> None:
+    def _give(self, worker: Worker, piece: Piece, again: deque[Piece]) -> None:
+        """A piece for a worker, as much of it as its device takes; sent as soon as it has said how much that is."""
         worker.piece, worker.silent = piece, 0.0
+        if worker.most is None:
+            return
+        worker.piece, *rest = cut(piece, self.task.shape, worker.most)
+        again.extendleft(reversed(rest))
         with suppress(BrokenPipeError):  # it died meanwhile: the pipe's end says so when it is read
-            worker.link.send(piece.job)
+            worker.link.send(worker.piece.job)
+
+    def _meet(self, worker: Worker, said: Ready) -> Iterator[PackLimit]:
+        """A worker tells its kind. Several of one kind may have measured it: what the first one found counts for all."""
+        if said.kind not in self._limits and self.task.sample:
+            self._limits[said.kind] = said.most
+            yield PackLimit(said.most, "measured, for this kind of device is new to the search", said.kind)
+        worker.kind, worker.most = said.kind, min(said.most, self._limits.get(said.kind, said.most))
+
+    def _limit(self, kind: str, graphs: int) -> None:
+        self._limits[kind] = graphs
+        for worker in self._workers:
+            if worker.kind == kind and worker.most is not None:
+                worker.most = min(worker.most, graphs)
+                with suppress(BrokenPipeError):
+                    worker.link.send(Command("limit", (graphs,)))
 
     def _hear(self, worker: Worker, again: deque[Piece]) -> Iterator[ExecutorEvent]:
         """One message of a worker, or its death."""
@@ -238,6 +253,10 @@ class WorkerExecutor:
         match said:
             case EngineError():
                 raise said
+            case Ready():
+                yield from self._meet(worker, said)
+                if worker.piece is not None:
+                    self._give(worker, worker.piece, again)
             case Heartbeat():
                 worker.stands = not said.busy
                 yield self._beat()
@@ -248,8 +267,7 @@ class WorkerExecutor:
                 worker.piece, worker.stands = None, False
                 yield from self._gather(said, worker.link.name)
             case PackLimit():
-                self._most = min(said.graphs, self._most or said.graphs)
-                self._tell(Command("limit", (said.graphs,)))
+                self._limit(said.kind, said.graphs)
                 yield said
             case Checkpointed() | Note():
                 yield said
@@ -290,7 +308,7 @@ class WorkerExecutor:
     def _failed(self, job: PackJob, how: str) -> Training:
         graph = Graph.parse(job.graphs[0])
         return Training(
-            id=training_id(graph.key, job.repeat), graph=str(graph), repeat=job.repeat, seed=self.seed,
+            id=training_id(graph.key, job.repeat), graph=str(graph), repeat=job.repeat, seed=self.task.seed,
             state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number,
             reason=f"its worker {how} each time it was trained",
         )  # fmt: skip
@@ -314,10 +332,12 @@ def serve(pipe: Pipe, task: Task, data: Callable[[], Images]) -> None:
     from engine.training.teachers import TeacherCache
 
     try:
-        cache = TeacherCache(task.teachers)
+        cache, part = TeacherCache(task.teachers), data()
         keeping = task.keeping if task.keeping and task.keeping.is_here else None
-        executor = LocalExecutor(task.protocol, data(), task.shape, task.mode, task.seed, cache, keeping, task.most)
-        pipe.send(Heartbeat(1))
+        executor = LocalExecutor(task.protocol, part, task.shape, task.mode, task.seed, cache, keeping, task.limits)
+        if executor.kind not in task.limits and task.sample:
+            executor.limit(_measured(task, part))
+        pipe.send(Ready(executor.kind, executor.most))
         waiting: deque[PackJob] = deque()
         for event in executor.run(_jobs(pipe, executor, waiting)):
             pipe.send(event)
@@ -325,6 +345,13 @@ def serve(pipe: Pipe, task: Task, data: Callable[[], Images]) -> None:
                 _take(pipe.recv(), executor, waiting)
     except EngineError as error:
         pipe.send(error)
+
+
+def _measured(task: Task, part: Images) -> int:
+    """Graphs a pack that suit this worker's device."""
+    from engine.training.calibrate import size_here
+
+    return size_here([Graph.parse(text) for text in task.sample], task.protocol, part, task.shape.nodes, task.mode)
 
 
 def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[PackJob]:

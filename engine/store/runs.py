@@ -52,7 +52,7 @@ class Run:
         self.checkpoints = Checkpoints(folder / CHECKPOINTS)
         self.db = Database(folder / TRIALS)
         """TinyDB with the tables `trials` (document id = number), `trainings`, and of a search that judges at rungs
-        `judgements` and `paused` (trainings that can go on); `limits` if memory ran out."""
+        `judgements` and `paused` (trainings that can go on); `limits` of packs by kind of device."""
         self.messages: list[str] = []
         self._tell(self.db.storage.dropped)
 
@@ -178,17 +178,20 @@ class Run:
         """Learning curves of these trainings; those that have none are left out."""
         return self._curves().get(ids)
 
-    def limit_packs(self, graphs: int) -> None:
-        """Remember that memory does not hold packs of more graphs. Raises StoreError if the disk refuses."""
+    def limit_packs(self, graphs: int, kind: str) -> None:
+        """Remember that devices of a kind take packs of no more graphs. Raises StoreError if the disk refuses."""
         self._known_trainings()
-        self.storage.commit({"limits": {"1": encode_record(PackLimit(graphs=graphs))}})
+        limits = self.pack_limits | {kind: graphs}
+        rows = {str(i): encode_record(PackLimit(graphs=most, kind=name)) for i, (name, most) in enumerate(limits.items(), 1)}
+        self.storage.commit({"limits": rows})
         self._version = self.storage.version
 
     @property
-    def pack_limit(self) -> int | None:
-        """The largest pack that memory is known to hold; None if it never ran out."""
-        known = self.storage.rows("limits").get("1")
-        return None if known is None else msgspec.json.decode(known, type=PackLimit).graphs
+    def pack_limits(self) -> dict[str, int]:
+        """The largest pack of each kind of device that has a limit of its own."""
+        rows = self.storage.rows("limits")
+        found = [msgspec.json.decode(rows[row], type=PackLimit) for row in sorted(rows, key=int)]
+        return {limit.kind: limit.graphs for limit in found}
 
     def _curves(self) -> CurveFile:
         if self._curve_file is None:

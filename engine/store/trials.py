@@ -88,6 +88,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the pack it rode in."""
     worker: str = ""
     device: str = ""
+    """Kind of device that trained it, by name: last bits are equal within one kind."""
     reason: str | None = None
     """Why it failed, diverged or was stopped: one line."""
     traceback: str | None = None
@@ -120,10 +121,12 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """What memory was found to hold."""
+    """How large packs may be on a kind of device: by measurement, or because memory ran out."""
 
     graphs: int
     """Graphs a pack, at most."""
+    kind: str
+    """The device's name, as `Training.device` has it."""
 
 
 class RunInfo(msgspec.Struct, frozen=True, kw_only=True):

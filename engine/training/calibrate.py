@@ -86,6 +86,14 @@ class Calibration:
 
     def size(self, graphs: int) -> tuple[int, float, str]:
         """(graphs a pack, seconds a graph-step of one worker, why)."""
+        best, told = self.best(graphs)
+        each = self.known.steps[best] / best
+        shared = balanced(graphs, best, self.workers)
+        when = "" if self.fresh else ", measured earlier"
+        return shared, each, f"{shared} graphs a pack: {1 / each:,.0f} graph-steps/s a worker with {best}{told}{when}"
+
+    def best(self, graphs: int) -> tuple[int, str]:
+        """(the size with the most graph-steps a second, why none larger), of those up to the first that holds `graphs`."""
         best, told, started = 0, "", time.process_time()
         for size in SIZES:
             if best and self.bytes_of(size) > (room := _room(self.mode.device) / self.workers):
@@ -99,10 +107,7 @@ class Calibration:
                 told = f"; {size} gives {100 * (gain - 1):+.0f} %"
                 break
             best = size
-        each = self.known.steps[best] / best
-        shared = balanced(graphs, best, self.workers)
-        when = "" if self.fresh else ", measured earlier"
-        return shared, each, f"{shared} graphs a pack: {1 / each:,.0f} graph-steps/s a worker with {best}{told}{when}"
+        return best, told
 
     def _time(self, best: int, size: int) -> None:
         """Time a size, in turns with the best one so far."""
@@ -189,6 +194,27 @@ def choose(
     return mode, shape
 
 
+def kind_here(protocol: Protocol) -> str:
+    """The kind of this process's device."""
+    return measured.kind(accelerator(protocol).device)
+
+
+def size_here(graphs: Sequence[Graph], protocol: Protocol, images: Images, nodes: int, mode: Mode) -> int:
+    """Graphs a pack for this process's device in a mode chosen on another one: the size alone is its own."""
+    prepared = accelerator(protocol)
+    workers = max(1, cores() // mode.threads) if prepared.device.type == "cpu" else 1
+    place = measured.place(graphs, protocol, prepared.device, mode.threads, workers)
+    eager = msgspec.structs.replace(mode, compile=False)
+    bench = Bench.of(graphs, protocol, images, nodes, eager, prepared)
+    before = measured.load(place)
+    usual = all(before.layouts.get(model, layout) == layout for model, layout in mode.layouts.items())
+    known = Calibration(bench, eager, workers, before if usual else Measured(layouts=dict(mode.layouts)))
+    best, _ = known.best(SIZES[-1])
+    if usual and known.fresh and not known.busy:
+        measured.save(place, known.known)
+    return best
+
+
 def _decided(known: Calibration, fixed: Mapping[str, Any], graphs: int) -> tuple[Mode, PackShape]:
     protocol = known.bench.protocol
     known.mode = msgspec.structs.replace(known.mode, layouts=known.layouts())
@@ -202,8 +228,9 @@ def _decided(known: Calibration, fixed: Mapping[str, Any], graphs: int) -> tuple
     alone = None if each is None else each * protocol.epochs * images
     seconds = None if alone is None else alone * graphs
     workers = 1 if seconds is not None and seconds < ALONE_BELOW else known.workers
+    sizes = {} if each is None else {measured.kind(known.bench.setting.accelerator.device): size}
     known.mode = msgspec.structs.replace(
-        known.mode, pack=size, reason=reason + known.remark(), workers=workers, seconds=alone
+        known.mode, pack=size, reason=reason + known.remark(), workers=workers, seconds=alone, sizes=sizes
     )
     shape = shape_for(known.bench.graphs, size, known.bench.nodes)
     wanted = fixed.get("compile")

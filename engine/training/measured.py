@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,12 +49,17 @@ def place(graphs: Sequence[Graph], protocol: Protocol, device: torch.device, thr
     """The file for packs of these graphs' models under this protocol on this device."""
     fields = {f: getattr(protocol, f) for f in protocol.__struct_fields__ if f not in _WITHOUT_EFFECT}
     models = sorted({(m, i > 0) for g in graphs for i, m in enumerate(g.models)})
-    chip = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
-    parts = [FORMAT, fields, models, chip, threads, workers, str(torch.__version__)]
+    parts = [FORMAT, fields, models, kind(device), threads, workers, str(torch.__version__)]
     digest = hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=10).hexdigest()
     return folder() / f"packs-{digest}.json"
 
 
+def kind(device: torch.device) -> str:
+    """What a device is: those of one kind are equally quick and large, and take packs of one size."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+
+
+@cache
 def processor() -> str:
     """The CPU's name and number of cores."""
     with suppress(OSError):

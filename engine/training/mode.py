@@ -22,7 +22,10 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     """Worker processes, where the command line does not say; changes no bits."""
     device: str = "cpu"
-    """Kind of device."""
+    """What torch calls it: `cpu`, `cuda`."""
+    sizes: dict[str, int] = {}
+    """Graphs a pack on each kind of device that was measured when the search began (`training.measured.kind`), `pack` being the
+    largest; empty where the size was given."""
     shape: dict[str, Any] | None = None
     """The packs' shape, filled in when the search starts (`PackShape` as plain data)."""
     seconds: float | None = None

@@ -9,6 +9,7 @@ from traceback import format_exception
 
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
+from engine.training import measured
 from engine.training.history import History
 from engine.training.pack import open_edges, pretrained
 from engine.training.trainer import PackTrainer, Setting
@@ -59,7 +60,7 @@ def training(graph: Graph, history: History, wall: float, ride: Ride, reason: st
         wall=wall,
         pack=ride.pack,
         worker=ride.worker,
-        device=str(setting.accelerator.device),
+        device=measured.kind(setting.accelerator.device),
         reason=f"loss not finite in epoch {epochs}" if sick else None if whole else reason,
     )
     losses = (_row(row) for row in history.losses[:epochs].tolist())
@@ -71,7 +72,7 @@ def unbegun(graph: Graph, ride: Ride, reason: str) -> Training:
     return Training(
         id=training_id(graph.key, ride.setting.repeat), graph=str(graph), repeat=ride.setting.repeat,
         seed=ride.setting.seed, state=State.STOPPED, epochs=0, accuracy=(None,) * graph.nodes, pack=ride.pack,
-        worker=ride.worker, device=str(ride.setting.accelerator.device), reason=reason,
+        worker=ride.worker, device=measured.kind(ride.setting.accelerator.device), reason=reason,
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def failed(graph: Graph, setting: Setting, pack: int, error: Exception | str) ->
         epochs=0,
         accuracy=(None,) * graph.nodes,
         pack=pack,
-        device=str(setting.accelerator.device),
+        device=measured.kind(setting.accelerator.device),
         reason=said.splitlines()[0][:300],
         traceback=None if isinstance(error, str) else "".join(format_exception(error)),
     )

@@ -22,6 +22,9 @@ from .test_workers import plain, prepared
 
 Hire = Callable[[Task, int], WorkerExecutor]
 
+LONG = 300
+"""Epochs that take a pack a second or more: a worker that is killed at its first epoch's end has not ended it."""
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
@@ -108,7 +111,7 @@ def test_a_graph_that_is_dropped_is_stopped_and_its_pack_goes_on(tmp_path, hire)
 
 
 def test_a_worker_that_is_killed_takes_nothing_along(tmp_path, hire):
-    task, jobs = prepared(tmp_path)
+    task, jobs = prepared(tmp_path, epochs=LONG)
     events, killed = [], False
     for event in hire(task, 2).run(jobs):
         events.append(event)
@@ -173,7 +176,7 @@ def nodes() -> Iterator[object]:
 def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_path, nodes):
     from engine.executors.ray import Cluster, ray_workers
 
-    task, jobs = prepared(tmp_path, count=24)
+    task, jobs = prepared(tmp_path, count=24, epochs=LONG)
     expected = plain(alone(task).run(jobs))
     events, lost, joined = [], False, 0.0
     with closing(Cluster(nodes.address)) as cluster:
@@ -190,6 +193,23 @@ def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_pat
     assert lost
     assert joined
     assert plain(events) == expected
+
+
+def node_here():
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
+
+
+def test_kinds_of_devices_are_found_on_their_nodes(nodes):
+    from engine.executors.ray import Cluster
+
+    with closing(Cluster(nodes.address)) as cluster:
+        alike = cluster.kinds(lambda: "one kind")
+        assert len(alike) == 1
+        found = cluster.kinds(node_here)
+        assert len(found) == 2
+        assert all(kind == node == cluster.call(node_here, node=node) for kind, node in found.items())
 
 
 def test_an_error_in_an_actor_is_told_before_it_ends(tmp_path, cluster):

@@ -31,14 +31,14 @@ pytestmark = pytest.mark.timeout(480)  # a worker loads torch for seconds, on a 
 FIELDS = {"data": "digits", "train": 64, "validation": 32, "epochs": 6, "batch": 32}
 
 
-def prepared(tmp_path, texts=None, count=8):
+def prepared(tmp_path, texts=None, count=8, epochs=6):
     from engine.space.graph import Graph
 
     graphs = [Graph.parse(t) for t in texts] if texts else [d.graph for d in random(load("digits/X"), count, 3).preview()]
     graphs = [g.effective().graph for g in graphs]
     shape = shape_for(graphs, 4, 3)
     jobs = [PackJob(n, tuple(str(graphs[i]) for i in places), 0) for n, places in enumerate(fill(graphs, shape))]
-    task = Task(resolve(FIELDS), tmp_path, shape, Mode(pack=4, threads=1), 5, tmp_path / "teachers")
+    task = Task(resolve(FIELDS | {"epochs": epochs}), tmp_path, shape, Mode(pack=4, threads=1), 5, tmp_path / "teachers")
     return task, jobs
 
 

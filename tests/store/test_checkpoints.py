@@ -85,13 +85,14 @@ def test_check_finds_a_damaged_checkpoint_and_repair_drops_it(tmp_path):
     assert Checkpoints(folder / CHECKPOINTS).epochs() == {"b.0": [3]}
 
 
-def test_the_limit_that_memory_set_is_remembered(tmp_path):
+def test_limits_of_packs_are_remembered_by_kind_of_device(tmp_path):
     with Run.create(tmp_path / "run", run_info()) as run:
-        assert run.pack_limit is None
-        run.limit_packs(8)
-        run.limit_packs(4)
+        assert run.pack_limits == {}
+        run.limit_packs(8, "large")
+        run.limit_packs(2, "small")
+        run.limit_packs(4, "large")
     with Run.open(tmp_path / "run") as run:
-        assert run.pack_limit == 4
+        assert run.pack_limits == {"large": 4, "small": 2}
     assert check(tmp_path / "run").is_whole
 
 
