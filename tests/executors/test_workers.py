@@ -19,7 +19,6 @@ from engine.executors.workers import Patience, local_workers
 from engine.space.design import load
 from engine.space.protocol import resolve
 from engine.store.checkpoints import Checkpoints, Keeping
-from engine.store.trials import State
 from engine.strategies.fixed import random
 from engine.training.calibrate import balanced
 from engine.training.data import training_part
@@ -67,33 +66,6 @@ def test_workers_give_the_records_of_one_process_also_when_one_is_killed(tmp_pat
     assert killed
     assert plain(events) == expected
     assert not [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
-
-
-@pytest.mark.slow
-def test_a_graph_that_kills_its_workers_is_found_and_recorded_as_failed(tmp_path, monkeypatch):
-    home = tmp_path / "site"
-    info = home / "deadly-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[engine.models]\ndeadly = deadly:make\n")
-    (home / "deadly.py").write_text(
-        "import os\nfrom torch import nn\n\n"
-        "class Deadly(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.linear = nn.Linear(64, 10)\n\n"
-        "    def forward(self, x):\n        os._exit(9)\n\n\n"
-        "def make(shape, classes):\n    return Deadly()\n"
-    )
-    monkeypatch.syspath_prepend(home)  # spawned workers get the parent's path
-    good = "1:mlp4 2:mlp5 | y>1 through, 2>1 through, y>2 through, 1>2 {}"
-    texts = [good.format(gate) for gate in ("through", "linear", "correct")]
-    texts.append("1:mlp4 2:deadly | y>1 through, 2>1 through, y>2 through")
-    task, jobs = prepared(tmp_path, texts)
-    records, _ = plain(local_workers(task, 2).run(jobs))
-    by_state = {s: [t.graph for t in records.values() if t.state is s] for s in (State.DONE, State.FAILED)}
-    assert len(by_state[State.DONE]) == 3
-    assert ["deadly" in g for g in by_state[State.FAILED]] == [True]
-    failed = next(t for t in records.values() if t.state is State.FAILED)
-    assert failed.reason == "its worker died (exit code 9) each time it was trained"
 
 
 SHARED = [(513, 64, 2, 52), (8, 64, 2, 4), (1, 64, 2, 1), (129, 64, 1, 43)]
