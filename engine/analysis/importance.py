@@ -85,13 +85,14 @@ class _Resamples:
         return cls(weights, weighted, weighted @ ranks - weighted.sum(axis=1) ** 2 / n, (weights > 0).sum(axis=1))
 
     def explained(self, codes: npt.NDArray[np.int64]) -> Floats:
-        """Epsilon squared of a grouping, shape [1 + DRAWS]."""
+        """Epsilon squared of a grouping, shape [1 + DRAWS]; 0 for a resample that is one row over and over."""
         groups = np.eye(int(codes.max()) + 1)[codes]
         number, sums = self.weights @ groups, self.weighted @ groups
         between = (sums**2 / np.maximum(number, 1)).sum(axis=1) - sums.sum(axis=1) ** 2 / number.sum(axis=1)
         free = (number > 0).sum(axis=1) - 1
         within = (self.spread - between) / np.maximum(self.distinct - free - 1, 1)
-        share: Floats = (between - free * within) / self.spread
+        explained = between - free * within
+        share: Floats = np.divide(explained, self.spread, out=np.zeros_like(explained), where=self.distinct > 1)
         return share
 
 

@@ -105,10 +105,12 @@ def _mean(values: Floats) -> Floats:
 
 
 def _error(values: Floats) -> Floats:
-    """Standard error of `_mean`."""
+    """Standard error of `_mean`; NaN where that is NaN, or infinite because a find diverges elsewhere."""
     n = np.maximum(2, np.isfinite(values).sum(axis=0))
-    spread = np.nansum((values - _mean(values)) ** 2, axis=0) / (n - 1)
-    return np.where(np.isfinite(_mean(values)), np.sqrt(spread / n), np.nan)
+    mean = _mean(values)
+    mean[np.isinf(mean)] = np.nan
+    spread = np.nansum((values - mean) ** 2, axis=0) / (n - 1)
+    return np.where(np.isfinite(mean), np.sqrt(spread / n), np.nan)
 
 
 def _quantiles(values: Floats) -> tuple[Floats, Floats]:

@@ -41,6 +41,15 @@ def test_a_pair_that_only_matters_together_is_found() -> None:
     assert pairs[0].value > 0.2
 
 
+def test_resamples_that_are_one_row_over_and_over_explain_nothing() -> None:
+    """A ninth of the resamples of three rows are."""
+    table = sample(simulated(3, 5, lambda g: 1.0 * g.models.count("mlp12")), PROTOCOL, name="A")
+    with np.errstate(all="raise"):
+        shares = importance(table)
+    assert shares
+    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in shares)
+
+
 def test_the_interval_holds_the_share_of_a_large_sample() -> None:
     def effect(drawn: Graph) -> float:
         return 1.0 * drawn.models.count("mlp12")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from engine.space.graph import Graph
 from engine.space.sampling import Sampler
@@ -13,7 +14,7 @@ from engine.strategies.asha import Asha
 from engine.strategies.fixed import random
 from engine.tabular.contenders import chosen, searches
 from engine.tabular.paths import Path as Found
-from engine.tabular.paths import marks, regrets
+from engine.tabular.paths import Regrets, marks, regrets
 from engine.tabular.person import refined
 from engine.tabular.replay import random_search, replay
 from engine.tabular.table import Table, load
@@ -107,6 +108,16 @@ def test_regret_is_the_gap_to_the_best_there_is(held: Table) -> None:
     assert found.seen[0, -1] == pytest.approx(held.errors[2, 1] - held.errors[:, 1].min())
     assert found.optimism[0] == pytest.approx(others[1] - held.errors[2, 1])
     assert found.plain()["curve"][0]["true"] is None
+
+
+def test_a_find_that_diverges_elsewhere_leaves_no_mean_error_to_be_told() -> None:
+    true = np.array([[np.inf, 1.0, np.nan], [2.0, 2.0, np.nan], [3.0, 6.0, 1.0]])
+    zeros = np.zeros(3)
+    found = Regrets("x", np.arange(3), true, true, zeros, zeros, zeros)
+    with np.errstate(all="raise"):
+        curve = found.plain()["curve"]
+    assert [c["true"] for c in curve] == [None, 3.0, None]
+    assert [c["true_error"] for c in curve] == [None, pytest.approx(stats.sem(true[:, 1]), abs=1e-4), None]
 
 
 def test_the_best_of_everything_has_no_regret_where_it_looked(held: Table) -> None:
