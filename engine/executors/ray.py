@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 
 from engine.errors import EngineError, TrainingError
 from engine.executors.crew import Task
-from engine.executors.workers import WorkerExecutor, serve
+from engine.executors.serving import serve
+from engine.executors.workers import WorkerExecutor
 from engine.store.checkpoints import Checkpoints
 from engine.training.images import Images
 

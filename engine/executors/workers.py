@@ -8,25 +8,22 @@ recorded as failed.
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from engine.errors import EngineError, TrainingError
-from engine.executors.crew import Crew, Link, Pipe, ProcessCrew, Ready, Task
+from engine.executors.crew import Crew, ProcessCrew, Ready, Task
 from engine.executors.pieces import Piece, cut, waiting
 from engine.executors.protocol import (
     Checkpointed,
     EpochDone,
-    Executor,
     ExecutorEvent,
     Heartbeat,
     Note,
@@ -36,69 +33,17 @@ from engine.executors.protocol import (
     PackPaused,
     pack_end,
 )
+from engine.executors.serving import Command, work
+from engine.executors.worker import Patience, Worker
 from engine.space.graph import Graph
 from engine.store.trials import Curve, State, Training
 from engine.training.outcome import training_id
-
-if TYPE_CHECKING:
-    from engine.training.images import Images
 
 RETRIES = 2
 """Times a pack is tried again after its worker died, before it is split."""
 
 STILLBORN = 3
 """Workers in a row that may end before their first word; then something is wrong with all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a worker may give no sign of life before it counts as hung. It gives one about every second, but between
-    two steps only: a thread of its own would go on doing so while training hangs."""
-
-    first: float = 600.0
-    """Seconds, until it has ended its first epoch: it loads torch and data, and may compile."""
-    least: float = 60.0
-    """Seconds, later on, at least ..."""
-    times: float = 20.0
-    """... and so many times its longest silence so far: where a step takes ten seconds, 200 seconds are no hang."""
-
-    def limit(self, longest: float | None) -> float:
-        return self.first if longest is None else max(self.least, self.times * longest)
-
-
-@dataclass(slots=True)
-class Worker:
-    place: int
-    """From 0; a free one is taken again. It decides the GPU."""
-    link: Link
-    kind: str = ""
-    """Of its device; known when it is ready."""
-    most: int | None = None
-    """The largest pack it takes; None until it is ready, and then it is sent its first one."""
-    piece: Piece | None = None
-    stands: bool = False
-    """True once it has said that it follows a pause."""
-    spoke: bool = False
-    silent: float = 0.0
-    """Seconds since its last word."""
-    longest: float | None = None
-    """Longest silence since its first epoch ended; None before."""
-
-    def speaks(self, said: object) -> None:
-        if self.longest is not None:
-            self.longest = max(self.longest, self.silent)
-        elif isinstance(said, EpochDone):
-            self.longest = 0.0
-        self.spoke, self.silent = True, 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a worker is told while it trains: a method of its executor."""
-
-    method: str
-    arguments: tuple[Any, ...] = ()
-
 
 BEAT = 1.0
 """Seconds without an event after which a heartbeat is told."""
@@ -312,58 +257,3 @@ class WorkerExecutor:
             state=State.FAILED, epochs=0, accuracy=(None,) * graph.nodes, pack=job.number,
             reason=f"its worker {how} each time it was trained",
         )  # fmt: skip
-
-
-def work(pipe: Pipe, task: Task, name: str, gpu: str | None) -> None:
-    """A worker process's life: jobs in, events out, until the pipe ends (also when the parent was killed)."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the terminal and schedulers send them to all: the parent answers
-    if gpu is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-    from engine.training.data import training_part
-
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        serve(pipe, task, lambda: training_part(task.protocol.data, task.data))
-
-
-def serve(pipe: Pipe, task: Task, data: Callable[[], Images]) -> None:
-    """Train what comes through the pipe and say what happens. Raises what the pipe raises when it ends."""
-    from engine.executors.local import LocalExecutor
-    from engine.training.teachers import TeacherCache
-
-    try:
-        cache, part = TeacherCache(task.teachers), data()
-        keeping = task.keeping if task.keeping and task.keeping.is_here else None
-        executor = LocalExecutor(task.protocol, part, task.shape, task.mode, task.seed, cache, keeping, task.limits)
-        if executor.kind not in task.limits and task.sample:
-            executor.limit(_measured(task, part))
-        pipe.send(Ready(executor.kind, executor.most))
-        waiting: deque[PackJob] = deque()
-        for event in executor.run(_jobs(pipe, executor, waiting)):
-            pipe.send(event)
-            while pipe.poll():
-                _take(pipe.recv(), executor, waiting)
-    except EngineError as error:
-        pipe.send(error)
-
-
-def _measured(task: Task, part: Images) -> int:
-    """Graphs a pack that suit this worker's device."""
-    from engine.training.calibrate import size_here
-
-    return size_here([Graph.parse(text) for text in task.sample], task.protocol, part, task.shape.nodes, task.mode)
-
-
-def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[PackJob]:
-    while True:
-        while not waiting:
-            _take(pipe.recv(), executor, waiting)
-        yield waiting.popleft()
-
-
-def _take(said: PackJob | Command, executor: Executor, waiting: deque[PackJob]) -> None:
-    """Obey a command at once; a job waits its turn (it may come before the last event's `poll`)."""
-    if isinstance(said, Command):
-        getattr(executor, said.method)(*said.arguments)
-    else:
-        waiting.append(said)

@@ -6,7 +6,8 @@ import pytest
 
 from engine.executors.local import LocalExecutor
 from engine.executors.protocol import Note, PackLimit
-from engine.executors.workers import Patience, local_workers
+from engine.executors.worker import Patience
+from engine.executors.workers import local_workers
 from engine.store.trials import State
 from engine.training.data import training_part
 

@@ -12,7 +12,8 @@ from engine.executors.crew import ProcessCrew
 from engine.executors.local import LocalExecutor
 from engine.executors.pieces import Piece, cut, waiting
 from engine.executors.protocol import EpochDone, PackDone, PackJob, PackLimit
-from engine.executors.workers import WorkerExecutor, work
+from engine.executors.serving import work
+from engine.executors.workers import WorkerExecutor
 from engine.space.graph import Graph
 from engine.training import calibrate, measured
 from engine.training.data import training_part

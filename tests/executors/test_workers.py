@@ -15,7 +15,8 @@ from engine.errors import TrainingError
 from engine.executors.crew import Task
 from engine.executors.local import LocalExecutor
 from engine.executors.protocol import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob
-from engine.executors.workers import Patience, local_workers
+from engine.executors.worker import Patience
+from engine.executors.workers import local_workers
 from engine.space.design import load
 from engine.space.protocol import resolve
 from engine.store.checkpoints import Checkpoints, Keeping
