@@ -149,7 +149,7 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
     else:
         mode, shape = _spread(options.cluster, graphs, space, images, {"threads": 1, **fixed}, workers)
     if strategy.at_once is not None and strategy.at_once < shape.graphs:
-        shape = shape_for(graphs, strategy.at_once, space.nodes)  # places that can never be filled would cost time
+        shape = shape_for(graphs, strategy.at_once, space.nodes, space.protocol.shares)  # unfilled places cost time
     return RunInfo(
         name=folder.name,
         space=_judged(space, images).resolved(),
@@ -181,7 +181,8 @@ def _spread(
         return mode, shape
     most = max(sizes.values())
     told = f"{mode.reason}; {', '.join(f'{size} on {kind}' for kind, size in sizes.items())}"
-    return msgspec.structs.replace(mode, pack=most, sizes=sizes, reason=told), shape_for(graphs, most, space.nodes)
+    shape = shape_for(graphs, most, space.nodes, space.protocol.shares)
+    return msgspec.structs.replace(mode, pack=most, sizes=sizes, reason=told), shape
 
 
 def _sample(space: Space, strategy: Strategy) -> tuple[str, ...]:

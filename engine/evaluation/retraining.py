@@ -101,7 +101,7 @@ class Retraining:
     def _train(self, wanted: dict[int, list[Graph]]) -> Iterator[Going]:
         effective = self._distinct(self.graphs)
         mode = self._mode(len(effective))
-        shape = shape_for(effective, mode.pack, self.nodes)
+        shape = shape_for(effective, mode.pack, self.nodes, self.protocol.shares)
         part = training_part(self.protocol.data, self.options.data, self.options.download)
         cache = TeacherCache(self.options.teachers or self.folder.parent / ".teachers")
         executor = LocalExecutor(self.protocol, part, shape, mode, self.info.seed, cache)

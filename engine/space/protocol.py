@@ -81,6 +81,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         facts = DATASETS.get(self.data)
         return None if facts is None else facts.classes
 
+    @property
+    def shares(self) -> bool:
+        """Do nodes of different graphs start with the same weights, so that some of them are one network?"""
+        return self.initialisation == "shared"
+
     def chance_rule(self, classes: int) -> float:
         """Accuracy (%) at or below which a graph counts as untaught: twice chance (paper section 4.2: 2 % of 100)."""
         return 200.0 / classes if self.chance is None else self.chance

@@ -17,7 +17,7 @@ from engine.training.data import Images, Split, split
 from engine.training.fleet import Fleet
 from engine.training.mode import Mode
 from engine.training.models.registry import build
-from engine.training.pack import PackShape, shape_for
+from engine.training.pack import PackShape, fill, shape_for
 from engine.training.seeds import seeded
 from engine.training.teachers import TeacherBank
 from engine.training.trainer import DTYPES, PackTrainer, Setting
@@ -61,14 +61,18 @@ class Bench:
         return cls(graphs, protocol, nodes, Setting(few, small, 0, 0, mode, prepared, nobody))
 
     def shape(self, size: int) -> PackShape:
-        """The shape of packs of `size` graphs; a search of fewer is repeated, so that times do not depend on its length."""
+        """The shape of packs of `size` graphs; a search of fewer is repeated, so that times do not depend on its length.
+
+        As if no networks were shared: how many are depends on where in a search a pack stands.
+        """
         return shape_for(self._pack(size), size, self.nodes)
 
     def _pack(self, size: int) -> list[Graph]:
         return [self.graphs[i % len(self.graphs)] for i in range(size)]
 
     def trainer(self, shape: PackShape, mode: Mode) -> PackTrainer:
-        graphs = list(self._pack(shape.graphs))
+        pack = self._pack(shape.graphs)
+        graphs = [pack[i] for i in fill(pack, shape)[0]]  # the shape is an average pack's: the first graphs may need more
         setting = replace(self.setting, mode=mode)
         bank = TeacherBank.of(
             [_spare_fleet(m, setting) for m, _ in shape.teachers], setting.split.train, setting.split.validation

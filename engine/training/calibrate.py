@@ -232,7 +232,7 @@ def _decided(known: Calibration, fixed: Mapping[str, Any], graphs: int) -> tuple
     known.mode = msgspec.structs.replace(
         known.mode, pack=size, reason=reason + known.remark(), workers=workers, seconds=alone, sizes=sizes
     )
-    shape = shape_for(known.bench.graphs, size, known.bench.nodes)
+    shape = shape_for(known.bench.graphs, size, known.bench.nodes, protocol.shares)
     wanted = fixed.get("compile")
     if wanted or (wanted is None and seconds is not None and _worth_compiling(seconds / workers, known.mode.device)):
         return known.compile(shape, (seconds or 0.0) / workers, must=bool(wanted)), shape

@@ -109,7 +109,7 @@ def _homes(trainer: PackTrainer) -> dict[tuple[int, int], _Home]:
     """By (graph, node)."""
     inner = trainer.setting.accelerator.unwrap_model(trainer.module)
     stacked = {model: fleet.stored() for model, fleet in zip(inner.models, inner.fleets, strict=True)}
-    return {(p.graph, p.node): _Home(stacked[p.model], p.row) for p in trainer.plan.places if p.graph is not None}
+    return {node: _Home(stacked[place.model], place.row) for node, place in trainer.plan.homes.items()}
 
 
 def _reports(trainer: PackTrainer, held: Sequence[GraphState]) -> list[EpochReport]:

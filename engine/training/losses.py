@@ -43,6 +43,7 @@ def pack_loss(
     *,
     temperature: float = 1.0,
     smoothing: float = 0.0,
+    contained: bool = False,
 ) -> PackLoss:
     """Losses of a pack on one mini-batch.
 
@@ -53,6 +54,8 @@ def pack_loss(
         masks: one function a mask kind above 0.
         temperature: T of the divergences, whose loss is multiplied by T^2 (Hinton et al. 2015).
         smoothing: label smoothing of the cross-entropy.
+        contained: let a node that diverged teach nothing. Its graph is lost either way; but a node that does not listen to it
+            may be a healthy graph's too, and a closed edge's 0 times NaN is NaN.
     """
     graphs, nodes, batch, classes = logits.shape
     lp = logits.log_softmax(-1)
@@ -64,6 +67,8 @@ def pack_loss(
     # One block of sources a mask kind, and one product each for the mixed targets and for the cross-entropies.
     kept = [p, *(p * mask(told, labels).unsqueeze(-1) for mask in masks)]
     sources = torch.cat(kept, 1) if masks else p  # [graph, kind * source, batch, class]
+    if contained:
+        sources = sources.nan_to_num(nan=0.0)
     by_source = weights[..., 1:].permute(1, 2, 0, 3).flatten(2)  # [graph, target, kind * source]
     on_label = weights[0, :, :, 0]
     across = sources.reshape(graphs, -1, batch * classes)

@@ -76,7 +76,7 @@ def trained(trainer: PackTrainer, normalisation: tuple[tuple[float, ...], tuple[
     """The networks of every graph of a pack that has run, pre-trained nodes included."""
     inner = trainer.setting.accelerator.unwrap_model(trainer.module)
     fleets = dict(zip(inner.models, inner.fleets, strict=True))
-    homes = {(p.graph, p.node): (fleets[p.model], p.row) for p in trainer.plan.places if p.graph is not None}
+    homes = {node: (fleets[place.model], place.row) for node, place in trainer.plan.homes.items()}
     bank, train = trainer.setting.teachers, trainer.setting.split.train
     out = []
     for place, graph in enumerate(trainer.graphs):

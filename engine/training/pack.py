@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine.space.catalogue import CUTOFF, is_open
 from engine.space.graph import LABEL, Edge, Graph, edges
+from engine.training.sharing import Network, networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class PackShape:
     """Gates the search uses: one list for all packs, so that a pack's arithmetic does not depend on who rides in it."""
     teachers: tuple[tuple[str, int], ...] = ()
     """(model, node) of each pre-trained network the search needs, in the order of their logits."""
+    shared: bool = False
+    """Is a network that several graphs of a pack share trained once (`engine.training.sharing`)?"""
 
     def plain(self) -> dict[str, Any]:
         """As JSON data; `of` reads it back."""
@@ -40,7 +43,9 @@ class PackShape:
     def of(cls, data: Mapping[str, Any]) -> PackShape:
         """Raises KeyError or TypeError for data that are no shape."""
         teachers = tuple((str(m), int(n)) for m, n in data["teachers"])
-        return cls(int(data["graphs"]), int(data["nodes"]), dict(data["slots"]), tuple(data["gates"]), teachers)
+        graphs, nodes, slots = int(data["graphs"]), int(data["nodes"]), dict(data["slots"])
+        shared = bool(data.get("shared"))  # runs begun before networks were shared do not say
+        return cls(graphs, nodes, slots, tuple(data["gates"]), teachers, shared)
 
     def fits(self, used: Counter[str], need: Mapping[str, int]) -> bool:
         """Is there room for a graph that trains `need[model]` networks, beside those counted in `used`?"""
@@ -52,32 +57,37 @@ def trainable(graph: Graph) -> Counter[str]:
     return Counter(m for i, m in enumerate(graph.models, 1) if not graph.is_pretrained(i))
 
 
+def together(graphs: Sequence[Graph], shared: bool) -> Counter[str]:
+    """Networks of each model that a pack of these effective graphs trains."""
+    if shared:
+        return Counter({network: graph.models[n - 1] for graph in graphs for n, network in networks(graph).items()}.values())
+    return sum(map(trainable, graphs), Counter())
+
+
 def pretrained(graph: Graph) -> tuple[int, ...]:
     """Nodes of an effective graph that are pre-trained and frozen."""
     return tuple(n for n in range(1, graph.nodes + 1) if graph.is_pretrained(n))
 
 
-def shape_for(graphs: Sequence[Graph], most: int, nodes: int) -> PackShape:
+def shape_for(graphs: Sequence[Graph], most: int, nodes: int, shared: bool = False) -> PackShape:
     """The shape of packs of at most `most` graphs for these effective graphs.
 
     Slots are the average demand of a pack plus a tenth, and never less than one graph alone needs: a graph with dead or
     frozen nodes needs fewer networks, and paying for the worst case would waste a fifth of space A's work.
     """
     size = max(1, min(most, len(graphs)))
-    total: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     for graph in graphs:
-        need = trainable(graph)
-        total.update(need)
-        alone |= need
+        alone |= trainable(graph)
     packs = max(1, -(-len(graphs) // size))
+    total = sum((together(graphs[i : i + size], shared) for i in range(0, len(graphs), size)), Counter[str]())
     slots = {}
     for model in sorted(alone):
         even = -(-total[model] // packs)
         slots[model] = max(alone[model], even if packs == 1 else min(size * alone[model], even + even // 10))
     teachers = sorted({(g.models[n - 1], n) for g in graphs for n in pretrained(g)})
     gates = sorted({g for graph in graphs for g in graph.gates if is_open(g)} | {CUTOFF})
-    return PackShape(size, nodes, slots, tuple(gates), tuple(teachers))
+    return PackShape(size, nodes, slots, tuple(gates), tuple(teachers), shared)
 
 
 def smaller(shape: PackShape, graphs: int) -> PackShape:
@@ -90,20 +100,25 @@ def smaller(shape: PackShape, graphs: int) -> PackShape:
 def fill(graphs: Sequence[Graph], shape: PackShape) -> list[list[int]]:
     """Divide graphs into packs of the shape, first come first in: each pack as places in `graphs`."""
     # Graphs that need the same networks wait in one queue: a pack only fills up, so a queue whose first graph has no room
-    # has none for the others, and a pack costs its graphs times the few kinds, not a look at all that wait.
+    # has none for the others, and a pack costs its graphs times the few kinds, not a look at all that wait. (Where networks are
+    # shared, one further back might need fewer new ones; it waits behind its queue's first all the same.)
     queues: dict[frozenset[tuple[str, int]], deque[int]] = defaultdict(deque)
     for place, graph in enumerate(graphs):
         queues[frozenset(trainable(graph).items())].append(place)
     packs = []
     while queues:
         used: Counter[str] = Counter()
+        held: set[Network] = set()
         taken: list[int] = []
         fitting = dict(queues)
         while fitting and len(taken) < shape.graphs:
             need, queue = min(fitting.items(), key=lambda item: item[1][0])
-            if shape.fits(used, dict(need)):
+            new = _new(graphs[queue[0]], held) if shape.shared else Counter(dict(need))
+            if shape.fits(used, new):
                 taken.append(queue.popleft())
-                used.update(dict(need))
+                used.update(new)
+                if shape.shared:
+                    held.update(networks(graphs[taken[-1]]).values())
                 if queue:
                     continue
                 del queues[need]
@@ -113,9 +128,14 @@ def fill(graphs: Sequence[Graph], shape: PackShape) -> list[list[int]]:
     return packs
 
 
+def _new(graph: Graph, held: set[Network]) -> Counter[str]:
+    """Networks of each model that a graph adds to those held."""
+    return Counter(graph.models[node - 1] for node, network in networks(graph).items() if network not in held)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a trained node lives: network `row` of the fleet of `model`; `graph` None for a spare network."""
+    """A network of a pack: `row` of the fleet of `model`, and the first node that it is; `graph` None for a spare one."""
 
     model: str
     row: int
@@ -130,6 +150,9 @@ class Plan:
     graphs: list[Graph]
     shape: PackShape
     places: list[Place] = field(default_factory=list)
+    """Every network, once."""
+    homes: dict[tuple[int, int], Place] = field(default_factory=dict)
+    """By (graph, node): the network that each trained node is."""
     rows: Tensor = field(default_factory=lambda: torch.empty(0))
     """`[graph, node]`: the row of logits of each node."""
     back: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -150,6 +173,7 @@ def plan(graphs: Iterable[Graph], shape: PackShape) -> Plan:
         first[model] = start
         start += size
     next_row: Counter[str] = Counter()
+    held: dict[Network, Place] = {}
     teacher_row = {who: start + i for i, who in enumerate(shape.teachers)}
     rows = torch.zeros(shape.graphs, shape.nodes, dtype=torch.int64)
     used: set[int] = set()
@@ -159,9 +183,12 @@ def plan(graphs: Iterable[Graph], shape: PackShape) -> Plan:
                 rows[k, node - 1] = teacher_row[model, node]
                 used.add(shape.teachers.index((model, node)))
             else:
-                made.places.append(Place(model, next_row[model], k, node))
-                rows[k, node - 1] = first[model] + next_row[model]
-                next_row[model] += 1
+                here = Place(model, next_row[model], k, node)
+                if (home := held.setdefault(networks(graph)[node], here) if shape.shared else here) is here:
+                    made.places.append(here)
+                    next_row[model] += 1
+                made.homes[k, node] = home
+                rows[k, node - 1] = first[model] + home.row
         # An absent node shows its own graph's target: a diverged neighbour's NaN must not come in by the back door.
         rows[k, graph.nodes :] = rows[k, 0]
     rows[len(made.graphs) :] = rows[0, 0]  # no graph here: all gates are cutoff

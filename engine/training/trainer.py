@@ -53,8 +53,9 @@ class Setting:
 class Gather(torch.autograd.Function):
     """Rows of logits to their places `[graph, node]`, and gradients back by a second gather.
 
-    Each trained row is shown once where its gradient counts, so that no scatter is needed (index_select's backward was a
-    sixth of a step). Rows nobody shows are spare networks: whatever gradient they get moves nobody else.
+    A trained row's gradient is read at one place, so that no scatter is needed (index_select's backward was a sixth of a
+    step). A network that several graphs share is shown once in each, with the same gradient everywhere: all that moves it is
+    upstream of it, and equal. Rows nobody shows are spare networks: whatever gradient they get moves nobody else.
     """
 
     @staticmethod
@@ -75,7 +76,7 @@ class PackModule(nn.Module):
         super().__init__()
         self.fleets = nn.ModuleList(fleets.values())
         self.models = tuple(fleets)
-        self.slots = laid.shape.slots
+        self.slots, self.shared = laid.shape.slots, laid.shape.shared
         self.register_buffer("rows", laid.rows.flatten(), persistent=False)
         self.register_buffer("back", laid.back, persistent=False)
         self.size = laid.rows.shape
@@ -94,8 +95,9 @@ class PackModule(nn.Module):
     def forward(self, images: Tensor, labels: Tensor, taught: Tensor, weights: Tensor) -> PackLoss:
         logits = self.logits(images, taught).to(weights.dtype)
         return pack_loss(
-            logits, labels, weights, self.masks, temperature=self.temperature, smoothing=self.smoothing
-        )
+            logits, labels, weights, self.masks,
+            temperature=self.temperature, smoothing=self.smoothing, contained=self.shared,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class PackTrainer:
         s, p = self.setting, self.setting.protocol
         if reasons := [*filter(None, map(s.teachers.failure, self.graphs))]:
             raise TrainingError(reasons[0])
+        assert p.shares or not self.shape.shared
         self.dtype = DTYPES[p.precision]
         self.plan = plan(self.graphs, self.shape)
         self.batches = Batches(s.split.train, p, s.seed, s.repeat)
@@ -173,7 +176,7 @@ class PackTrainer:
         s = self.setting
         if graph is None:
             return ("spare", model)
-        if s.protocol.initialisation == "shared":
+        if s.protocol.shares:
             return ("weights", s.seed, s.repeat, node, model)
         return ("weights", s.seed, s.repeat, self.names[graph], node)
 

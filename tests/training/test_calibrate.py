@@ -89,6 +89,17 @@ def test_another_kind_of_device_is_measured_in_the_mode_that_was_chosen(monkeypa
     assert not seen, "measured earlier"
 
 
+@pytest.mark.parametrize("pack", [1, 3])
+def test_packs_share_networks_where_graphs_start_alike(pack):
+    """DML and KD are there twice: the second ones need no network of their own."""
+    fixed = {"pack": pack, "threads": 1, "compile": False}
+    own, shared = (chosen([DML, DML, KD, KD, ALONE], fixed, initialisation=how)[1] for how in ("own", "shared"))
+    assert not own.shared
+    assert shared.shared
+    assert own.slots == {1: {"cnn2": 1, "mlp4": 2}, 3: {"cnn2": 1, "mlp4": 4}}[pack]
+    assert shared.slots == {1: {"cnn2": 1, "mlp4": 2}, 3: {"cnn2": 1, "mlp4": 3}}[pack]
+
+
 def test_a_measured_size_says_why():
     mode, _ = chosen(fixed={"threads": 1})
     assert mode.reason.startswith(f"{mode.pack} graphs a pack: ")

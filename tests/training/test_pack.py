@@ -173,7 +173,7 @@ def test_no_slot_for_a_model_that_is_never_trained():
 @settings(deadline=None, max_examples=60)
 @given(many, st.integers(1, 12))
 def test_a_shape_comes_back_from_json_as_it_was(graphs, most):
-    shape = shape_for(graphs, most, 3)
+    shape = shape_for(graphs, most, 3, shared=len(graphs) % 2 == 1)
     back = PackShape.of(json.loads(json.dumps(shape.plain())))
     assert back == shape
     # The order of fleets is part of it: rows of logits are counted in it.
@@ -186,3 +186,9 @@ def test_a_shape_without_a_field_is_refused(missing):
     del plain[missing]
     with pytest.raises(KeyError, match=missing):
         PackShape.of(plain)
+
+
+def test_a_shape_from_before_networks_were_shared_shares_none():
+    plain = PackShape(1, 2, {"mlp2": 1}).plain()
+    del plain["shared"]
+    assert not PackShape.of(plain).shared

@@ -37,10 +37,10 @@ def weights(trainer, graph: int) -> dict[tuple[int, str], torch.Tensor]:
     """Parameters and buffers of each trained node of one graph of a pack."""
     out = {}
     fleets = dict(zip(trainer.module.models, trainer.module.fleets, strict=True))
-    for place in trainer.plan.places:
-        if place.graph == graph:
-            for name, tensor in fleets[place.model].network(place.row).items():
-                out[place.node, name] = tensor.detach().clone()
+    for (place, node), home in trainer.plan.homes.items():
+        if place == graph:
+            for name, tensor in fleets[home.model].network(home.row).items():
+                out[node, name] = tensor.detach().clone()
     return out
 
 
