@@ -102,7 +102,7 @@ class LivePage(Page):
     def _foot(self, run: RunDetail) -> None:
         """Curves of the trial under the cursor, and the log."""
         trial = self._table.current
-        self.workbench.want_curves(tuple(t.training for t in self._table.around() if t.training))
+        self.call_after_refresh(self._want_curves)  # reading the next ones meanwhile would keep the key's frame waiting
         note = self.query_one("#curves", Note)
         curve = run.curves.get(trial.training or "") if trial else None
         if trial is not None and trial.training is None:
@@ -111,6 +111,9 @@ class LivePage(Page):
             title = [(f" #{trial.number} accuracy by epoch, a node a line", "dim")]
             note.show([title, *told(curve, note.size.width, self.workbench.plain)])
         self._show_beside(run)
+
+    def _want_curves(self) -> None:
+        self.workbench.want_curves(tuple(t.training for t in self._table.around() if t.training))
 
     def _show_beside(self, run: RunDetail) -> None:
         pane = self.query_one("#beside", Sketch)

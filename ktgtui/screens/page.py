@@ -12,6 +12,7 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ktgtui.frames import Frames
 from ktgtui.snapshot import Snapshot
 from ktgtui.widgets.bars import KeyBar, TitleBar
 from ktgtui.widgets.note import Note
@@ -30,6 +31,10 @@ class Page(Screen[None]):
 
     focused = Reactive[Widget | None](None, repaint=False)
     """Textual 8.2.8 paints the whole screen when the focus moves, 12 KB for a tab; widgets show it themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = Frames()
 
     @property
     def workbench(self) -> Workbench:

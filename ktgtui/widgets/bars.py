@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.strip import Strip
-
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 
 
 class TitleBar(Lines):
@@ -24,14 +22,14 @@ class TitleBar(Lines):
         self._place, self._notice = place, notice
         self.redraw()
 
-    def line(self, y: int) -> Strip:
+    def line(self, y: int, width: int) -> Pieces:
         runs = self._tabs(short=False)
-        if sum(len(text) for text, _ in runs) + len(self._notice) + 2 > self.size.width:
+        if sum(len(text) for text, _ in runs) + len(self._notice) + 2 > width:
             runs = self._tabs(short=True)
-        room = max(1, self.size.width - sum(len(text) for text, _ in runs) - 2)
+        room = max(1, width - sum(len(text) for text, _ in runs) - 2)
         notice = self._notice[:room]
         place = tail(self._place, room - len(notice) - 2)
-        return self.strip([*runs, (f" {place}", "dim"), (notice.rjust(room - len(place)), "warn")])
+        return self.inked([*runs, (f" {place}", "dim"), (notice.rjust(room - len(place)), "warn")])
 
     def _tabs(self, short: bool) -> list[tuple[str, str]]:
         """All pages by number; `short`: only this one by name."""
@@ -55,7 +53,7 @@ class KeyBar(Lines):
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
 
-    def line(self, y: int) -> Strip:
+    def line(self, y: int, width: int) -> Pieces:
         runs: list[tuple[str, str]] = []
         seen = set()
         for active in self.screen.active_bindings.values():
@@ -65,4 +63,4 @@ class KeyBar(Lines):
             seen.add(binding.action)
             key = binding.key_display or self.app.get_key_display(binding)
             runs += [(f" {key}", "accent"), (f" {binding.description} ", "dim")]
-        return self.strip(runs)
+        return self.inked(runs)

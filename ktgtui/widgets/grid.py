@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.strip import Strip
 
 from ktgtui.graphmap import HOLE, LEVELS, MARKS, PLAIN_MARKS, ROLES, GraphMap, Spot
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 
 
 class Grid(Lines, can_focus=True):
@@ -95,18 +94,18 @@ class Grid(Lines, can_focus=True):
         if self.current is not None:
             self._taken(self.current)
 
-    def line(self, y: int) -> Strip:
+    def line(self, y: int, width: int) -> Pieces:
         if self._map is None:
-            return self.strip([(" reading ..." if y == 0 else "", "dim")])
+            return self.inked([(" reading ..." if y == 0 else "", "dim")])
         if y < self.size.height - 3:
             return self._cells(self._map, self._top + y)
         if y == self.size.height - 3:
-            return self.strip([(self._here(), "accent" if self.has_focus else "")])
+            return self.inked([(self._here(), "accent" if self.has_focus else "")])
         if y == self.size.height - 2:
-            return self.strip([(f" {self._map.proof}", "good" if self._map.complete else "warn")])
-        return self.strip(self._legend(self._map))
+            return self.inked([(f" {self._map.proof}", "good" if self._map.complete else "warn")])
+        return self.inked(self._legend(self._map))
 
-    def _cells(self, found: GraphMap, row: int) -> Strip:
+    def _cells(self, found: GraphMap, row: int) -> Pieces:
         runs = [(" ", "")]
         start = row * self._across
         for place, spot in enumerate(found.spots[start : start + self._across], start):
@@ -115,7 +114,7 @@ class Grid(Lines, can_focus=True):
             runs.append((mark, at))
             if self._cell == 2:
                 runs.append((" " if spot.kept else "/", "dim"))
-        return self.strip(runs)
+        return self.inked(runs)
 
     def _here(self) -> str:
         spot = self.current

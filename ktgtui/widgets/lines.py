@@ -6,14 +6,15 @@ the last strips are kept, compared cell by cell, and only the span that differs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Self
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.messages import Update
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -21,6 +22,8 @@ from ktgtui.theme import PALETTES
 
 Runs = Iterable[tuple[str, str]]
 """Pieces of a line, each with a role of the palette ('' for the plain text colour)."""
+Pieces = Sequence[tuple[str, Style]]
+"""The same with the roles' inks."""
 
 
 class Lines(Widget):
@@ -30,9 +33,11 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes)
         self._shown: dict[int, Strip] = {}
         """What the screen has, by line."""
-        self._fresh: dict[int, Strip] = {}
-        """What `redraw` found to differ, for `render_line` to take."""
+        self._ready: dict[int, Strip] = {}
+        """What it shall have, as far as it was drawn since the widget was last painted whole."""
         self._inks: dict[tuple[str, str], Style] = {}
+        self._ground: Style | None = None
+        """The widget's own style, of which the inks were mixed."""
 
     def ink(self, role: str, over: str = "") -> Style:
         """The palette's style for `role`, laid over by another role's if need be, on the widget's own colours."""
@@ -43,7 +48,8 @@ class Lines(Widget):
             for name in (role, over):
                 if (style := palette.get(name)) is not None:
                     found = found + style
-            self._inks[role, over] = found
+            same = next((ink for ink in self._inks.values() if ink == found), found)
+            found = self._inks[role, over] = same  # one object a style: pieces of lines are compared by it
         return found
 
     @property
@@ -51,55 +57,97 @@ class Lines(Widget):
         """True where the terminal has no characters beyond ASCII."""
         return bool(getattr(self.app, "plain", False))
 
-    def line(self, y: int) -> Strip:
-        """Line `y` of the widget, at any length; it is cut or filled up to the width."""
+    def line(self, y: int, width: int) -> Pieces:
+        """Line `y` of a widget this wide, at any length; it is cut or filled up to the width."""
         raise NotImplementedError
 
-    def strip(self, runs: Runs) -> Strip:
-        """A strip of runs in the palette's styles."""
-        return Strip([Segment(text, self.ink(role)) for text, role in runs if text])
+    def inked(self, runs: Runs) -> Pieces:
+        """Runs in the palette's styles."""
+        return [(text, self.ink(role)) for text, role in runs]
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._inks.clear()
+        if self.rich_style != self._ground:  # a focus that comes and goes updates styles too, and changes none
+            self._ground = self.rich_style
+            self._inks.clear()
+            self._ready.clear()
 
-    def _full(self, y: int) -> Strip:
-        """Line `y` filled to the widget's width in its own colours: Textual paints no background under it."""
-        strip = self.line(y)
+    def _full(self, y: int, width: int) -> Strip:
+        """Line `y` filled to a width in the widget's own colours: Textual paints no background under it."""
+        pieces = self.line(y, width)
         if self.plain:
-            strip = Strip([Segment(ascii_only(text), style) for text, style, _ in strip])
-        return strip.adjust_cell_length(self.size.width, self.ink("")).simplify()
+            pieces = [(ascii_only(text), ink) for text, ink in pieces]
+        return filled(pieces, width, self.ink(""))
 
     def render_line(self, y: int) -> Strip:
-        strip = self._fresh.pop(y, None)
-        if strip is None or strip.cell_length != self.size.width:
-            strip = self._full(y)
+        strip, width = self._ready.get(y), self.size.width
+        if strip is None or strip.cell_length != width:
+            strip = self._ready[y] = self._full(y, width)
         self._shown[y] = strip
         return strip
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual 8.2.8 looks for borders, padding, titles and links around each line, five times what the line costs."""
+        if self.gutter:
+            return super().render_lines(crop)
+        strips = [self.render_line(y) for y in crop.line_range]
+        if filters := self.get_line_filters():
+            ground = self.background_colors[1]
+            for one in filters:
+                strips = [strip.apply_filter(one, ground) for strip in strips]
+        if crop.column_span == (0, self.size.width):
+            return strips
+        return [strip.crop(*crop.column_span) for strip in strips]
 
     def refresh(
         self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
     ) -> Self:
         """Textual 8.2.8 refreshes a widget whole when the focus comes or goes: 14 KB for a tab. Here what differs is."""
         if regions or layout or recompose or not (repaint and self._shown and self.is_mounted):
+            if not regions:
+                self._ready.clear()
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         self.redraw()
         return self
 
     def redraw(self, lines: Iterable[int] | None = None) -> None:
         """Mark what differs from the screen as dirty; `lines`: only these can differ."""
-        if not self.is_mounted or not self.size:
+        width, height = self.size
+        if not self.is_mounted or not (width and height):
             return
-        height = self.size.height
         regions = []
         for y in range(height) if lines is None else lines:
-            new = self._full(y)
-            self._fresh.pop(y, None)
-            if 0 <= y < height and (span := differing(self._shown.get(y), new)):
+            if not 0 <= y < height:
+                continue
+            new = self._ready[y] = self._full(y, width)
+            if span := differing(self._shown.get(y), new):
                 regions.append(Region(span[0], y, span[1] - span[0], 1))
-                self._fresh[y] = new
         if regions:
             super().refresh(*regions)
+            # Textual 8.2.8 tells the screen when the widget is next idle: what one key changes came in two frames, 16 ms apart.
+            self.screen.post_message(Update(self))
+
+
+def filled(pieces: Pieces, width: int, ink: Style) -> Strip:
+    """Pieces as a line of exactly `width` cells, blanks in `ink` at its end; neighbours of one ink become one segment."""
+    segments: list[Segment] = []
+    text, held, used = "", ink, 0
+    for piece, own in pieces:
+        cells = len(piece) if piece.isascii() else cell_len(piece)
+        if used + cells > width:
+            piece, cells = set_cell_size(piece, width - used), width - used
+        if own is held:
+            text += piece
+        elif piece:
+            if text:
+                segments.append(Segment(text, held))
+            text, held = piece, own
+        used += cells
+    if used < width and held is not ink:
+        segments.append(Segment(text, held))
+        text, held = "", ink
+    segments.append(Segment(text + " " * (width - used), held))
+    return Strip(segments, width)
 
 
 def ascii_only(text: str) -> str:

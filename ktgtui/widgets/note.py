@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.geometry import Size
-from textual.strip import Strip
 
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 
 Paragraph = Sequence[tuple[str, str]]
 """Pieces of text with a role of the palette each."""
@@ -43,8 +42,8 @@ class Note(Lines):
             self._wrapped[-1] = [*cut(self._wrapped[-1], width - 4), (" ...", "dim")]
         self.redraw()
 
-    def line(self, y: int) -> Strip:
-        return self.strip(self._wrapped[y]) if y < len(self._wrapped) else Strip([])
+    def line(self, y: int, width: int) -> Pieces:
+        return self.inked(self._wrapped[y]) if y < len(self._wrapped) else ()
 
 
 def wrap(paragraph: Paragraph, width: int) -> list[list[tuple[str, str]]]:

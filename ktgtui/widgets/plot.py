@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from rich.segment import Segment
-from textual.strip import Strip
-
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 from ktgtui.widgets.note import wrap
 
 if TYPE_CHECKING:
@@ -74,15 +71,15 @@ class Plot(Lines):
             self._drawn = ((("too small for a plot", "dim"),),)
         self.redraw()
 
-    def line(self, y: int) -> Strip:
+    def line(self, y: int, width: int) -> Pieces:
         if y >= len(self._drawn):
-            return Strip([])
+            return ()
         runs = self._drawn[y]
         if self._column is not None and self._figure is not None and y < self.size.height - 2:
             runs = struck(runs, self._column, "|" if self.plain else "│")
         if self._bold is None:
-            return self.strip(runs)
-        return Strip([Segment(text, self.ink(role, "bold" if role == self._bold else "")) for text, role in runs])
+            return self.inked(runs)
+        return [(text, self.ink(role, "bold" if role == self._bold else "")) for text, role in runs]
 
 
 def struck(runs: Line, column: int, mark: str) -> Line:

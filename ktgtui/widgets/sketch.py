@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.strip import Strip
-
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 
 
 class Sketch(Lines):
@@ -20,5 +18,5 @@ class Sketch(Lines):
         self._lines = lines
         self.redraw()
 
-    def line(self, y: int) -> Strip:
-        return self.strip(self._lines[y]) if y < len(self._lines) else Strip([])
+    def line(self, y: int, width: int) -> Pieces:
+        return self.inked(self._lines[y]) if y < len(self._lines) else ()

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len, set_cell_size
-from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.strip import Strip
 
-from ktgtui.widgets.lines import Lines
+from ktgtui.widgets.lines import Lines, Pieces
 
 R = TypeVar("R")
 
@@ -193,29 +192,32 @@ class Table(Lines, Generic[R], can_focus=True):
         if 0 <= (place := self._top + event.y - 1) < len(self.rows) and event.y:
             self._go(place)
 
-    def line(self, y: int) -> Strip:
-        widths = self._widths()
+    def line(self, y: int, width: int) -> Pieces:
+        widths = self._widths(width)
         if y == 0:
             role = "accent" if self.has_focus else "head"
-            return self.strip([(self._joined([c.title for c in self._columns], widths), role)])
+            return self.inked([(self._joined([c.title for c in self._columns], widths), role)])
         if not self.rows:
             said = self.empty.split("\n")
-            return self.strip([(said[y - 1] if y <= len(said) else "", "dim")])
+            return self.inked([(said[y - 1] if y <= len(said) else "", "dim")])
         place = self._top + y - 1
         if place >= len(self.rows):
-            return Strip([])
-        return self._row(self.rows[place], widths, place == self.cursor)
+            return ()
+        row = self.rows[place]
+        if place != self.cursor:
+            return self._row(row, widths, "")
+        over = "cursor" if self.has_focus else "rest"
+        return [*self._row(row, widths, over), (" " * width, self.ink("", over))]
 
-    def _row(self, row: R, widths: Sequence[int], at_cursor: bool) -> Strip:
-        over = ("cursor" if self.has_focus else "rest") if at_cursor else ""
-        segments = [Segment(self._mark(at_cursor), self.ink("", over))]
+    def _row(self, row: R, widths: Sequence[int], over: str) -> list[tuple[str, Style]]:
+        """A row's cells; `over`: the role that is laid over theirs where the cursor stands."""
+        pieces = [(self._mark(bool(over)), self.ink("", over))]
         for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
             if width:
                 text, role = (cell, "") if isinstance(cell, str) else cell
                 ink = self.ink("" if over == "cursor" else role, over)
-                segments.append(Segment(fit(text, width, column.right, self.plain) + " ", ink))
-        strip = Strip(segments)
-        return strip.extend_cell_length(self.size.width, self.ink("", over)) if at_cursor else strip
+                pieces.append((fit(text, width, column.right, self.plain) + " ", ink))
+        return pieces
 
     def _mark(self, at_cursor: bool) -> str:
         """The cursor is seen without colour too."""
@@ -227,9 +229,8 @@ class Table(Lines, Generic[R], can_focus=True):
         shown = (fit(t, w, c.right, self.plain) for t, w, c in zip(texts, widths, self._columns, strict=True) if w)
         return " " + " ".join(shown)
 
-    def _widths(self) -> list[int]:
-        """Characters a column; 0 for one that this width leaves out."""
-        total = self.size.width
+    def _widths(self, total: int) -> list[int]:
+        """Characters a column of a table this wide; 0 for one that is left out."""
         shown = [c.width if total >= c.least else 0 for c in self._columns]
         spare = total - 1 - sum(w + 1 for w in shown if w)
         for i, column in enumerate(self._columns):
@@ -240,7 +241,8 @@ class Table(Lines, Generic[R], can_focus=True):
 
 def fit(text: str, width: int, right: bool = False, plain: bool = False) -> str:
     """`text` in exactly `width` cells; what is cut off leaves an ellipsis (`plain`: a full stop)."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, width - 1) + (("." if plain else "…") if width > 1 else "")
-    blank = " " * (width - cell_len(text))
+    cells = len(text) if text.isascii() else cell_len(text)
+    if cells > width:
+        text, cells = set_cell_size(text, width - 1) + (("." if plain else "…") if width > 1 else ""), width
+    blank = " " * (width - cells)
     return blank + text if right else text + blank

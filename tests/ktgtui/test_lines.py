@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from ktgtui.widgets.lines import differing
+from ktgtui.widgets.lines import differing, filled
 
 STYLES = (Style.parse("red"), Style.parse("bold blue"))
 WIDTH = 8
@@ -47,3 +47,12 @@ def test_the_span_holds_every_difference_and_ends_at_differences(one: list[tuple
 
 def test_a_line_never_drawn_is_sent_whole() -> None:
     assert differing(None, strip([("ab", STYLES[0])])) == (0, WIDTH)
+
+
+@given(pieces, st.integers(1, WIDTH))
+def test_a_filled_line_is_cut_or_padded_to_its_width(parts: list[tuple[str, Style]], width: int) -> None:
+    line = filled(parts, width, STYLES[0])
+    plain = Strip([Segment(text, style) for text, style in parts]).adjust_cell_length(width, STYLES[0]).simplify()
+    assert line.cell_length == cell_len(line.text) == width
+    assert cells(line) == cells(plain)
+    assert all(one.style is not other.style for one, other in zip(list(line), list(line)[1:], strict=False))
