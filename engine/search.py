@@ -32,7 +32,7 @@ from engine.executors.group import launched, size_of
 
 if TYPE_CHECKING:
     from engine.control.desk import Desk
-    from engine.executors.ray import Cluster
+    from engine.executors.cluster import Cluster
     from engine.report.result import Result
     from engine.space.design import Space
     from engine.store.lock import RunLock
@@ -249,7 +249,7 @@ def _train(
 def _cluster(args: argparse.Namespace, held: ExitStack) -> Cluster | None:
     if args.executor != "ray":
         return None
-    from engine.executors.ray import Cluster
+    from engine.executors.cluster import Cluster
 
     return held.enter_context(closing(Cluster(args.address)))
 

@@ -47,7 +47,7 @@ from engine.training.pack import PackShape, pretrained, shape_for
 from engine.training.teachers import TeacherCache, skeleton
 
 if TYPE_CHECKING:
-    from engine.executors.ray import Cluster
+    from engine.executors.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)

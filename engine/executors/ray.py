@@ -17,96 +17,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any
 
-from engine.errors import EngineError, TrainingError
+from engine.executors import shelf
+from engine.executors.cluster import START, Cluster
+from engine.executors.course import BEAT
 from engine.executors.crew import Task
+from engine.executors.protocol import EpochDone, Heartbeat, PackDone, PackJob, PackPaused
 from engine.executors.serving import serve
 from engine.executors.workers import WorkerExecutor
 from engine.store.checkpoints import Checkpoints
 from engine.training.images import Images
 
-R = TypeVar("R")
-
-START = 120.0
-"""Seconds an actor may wait for its place before its pack is given to somebody else."""
-
-LOOK = 1.0
-"""Seconds between two looks at what the cluster has."""
-
-
-class Cluster:
-    """A connection to Ray: one that runs (`address`), or one of this machine alone, on 127.0.0.1."""
-
-    def __init__(self, address: str | None = None) -> None:
-        """Raises TrainingError if Ray is not installed or cannot be reached."""
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        if address is None:  # Ray reads it when it is imported, and keeps to the loopback (asked for by its name it does not)
-            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        try:
-            self.ray: Any = import_module("ray")
-            self._affinity: Any = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
-        except ImportError:
-            raise TrainingError("--executor ray: Ray is not installed", "pip install 'ktgtui[ray]'") from None
-        try:
-            self.ray.init(address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error")
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            told = str(error).strip().splitlines()[0]
-            where = f"--address {address}: no Ray cluster answers there" if address else "--executor ray: Ray does not start here"
-            raise TrainingError(f"{where} ({told})", "start one with `ray start --head` and name its --address") from None
-        self._looked, self._resources = 0.0, dict[str, float]()
-
-    def resources(self) -> dict[str, float]:
-        """What the nodes that are alive have: `CPU`, `GPU`, ..."""
-        if time.monotonic() - self._looked > LOOK:
-            self._resources, self._looked = self.ray.cluster_resources(), time.monotonic()
-        return self._resources
-
-    def room(self, threads: int) -> int:
-        """Workers that have a place: one a GPU if there are any, else one for every `threads` CPUs."""
-        found = self.resources()
-        return int(found.get("GPU", 0)) or int(found.get("CPU", 0) // threads)
-
-    def need(self, threads: int) -> dict[str, float]:
-        """What a worker takes."""
-        return {"num_gpus": 1, "num_cpus": 1} if self.resources().get("GPU") else {"num_cpus": threads}
-
-    def kinds(self, kind: Callable[..., str], *arguments: Any) -> dict[str, str]:
-        """A node of each kind of device, by what a function says that is called on every node; empty if there is but one.
-
-        Nodes without room for it now, like those that join later, tell theirs when a worker comes to them.
-        """
-        gpus = bool(self.resources().get("GPU"))
-        alive = [n["NodeID"] for n in self.ray.nodes() if n["Alive"] and (not gpus or n["Resources"].get("GPU"))]
-        if len(alive) < 2:
-            return {}
-        asked = {self._remote(kind, node).remote(*arguments): node for node in alive}
-        told, silent = self.ray.wait(list(asked), num_returns=len(asked), timeout=START)
-        found = dict[str, str]()
-        for future in told:
-            with suppress(self.ray.exceptions.RayError):  # its node is gone
-                found.setdefault(self.ray.get(future), asked[future])
-        for future in silent:
-            self.ray.cancel(future)
-        return found
-
-    def _remote(self, function: Callable[..., Any], node: str | None) -> Any:
-        where = {} if node is None else {"scheduling_strategy": self._affinity(node, soft=False)}
-        return self.ray.remote(max_retries=1, **self.need(1), **where)(function)
-
-    def call(self, function: Callable[..., R], *arguments: Any, node: str | None = None) -> R:
-        """Call a function where workers will run, or on that node: a driver without a GPU cannot measure one."""
-        remote = self._remote(function, node)
-        try:
-            answer: R = self.ray.get(remote.remote(*arguments))
-        except self.ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, EngineError):
-                raise error.cause from None
-            raise
-        return answer
-
-    def close(self) -> None:
-        self.ray.shutdown()
+LOOK = 0.1
+"""Seconds between two looks at whether teachers are there."""
 
 
 def ray_workers(cluster: Cluster, task: Task, part: Images, count: int) -> WorkerExecutor:
@@ -114,7 +38,7 @@ def ray_workers(cluster: Cluster, task: Task, part: Images, count: int) -> Worke
     keeping = task.keeping and replace(task.keeping, checkpoints=Checkpoints(task.keeping.checkpoints.folder.absolute()))
     # An actor's current folder is not the driver's.
     task = replace(task, data=task.data.absolute(), teachers=task.teachers.absolute(), keeping=keeping)
-    return WorkerExecutor(RayCrew(cluster, task.mode.threads, part), count, task)
+    return WorkerExecutor(RayCrew(cluster, task, part), count, task)
 
 
 END = "end"
@@ -122,17 +46,37 @@ END = "end"
 
 
 class Line:
-    """Two queues that behave like a worker's end of a pipe."""
+    """Two queues that behave like a worker's end of a pipe; a job waits for the teachers that come from elsewhere."""
 
-    def __init__(self) -> None:
-        self.inbox: queue.Queue[Any] = queue.Queue()
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.inbox: queue.Queue[tuple[Any, Any]] = queue.Queue()
         self.outbox: queue.Queue[Any] = queue.Queue()
+        self.repeat = -1
+        """Of the job in hand."""
+        self.taught = set[int]()
+        """Repeats that packs were trained of, so whose teachers are as they will ever be."""
 
     def send(self, said: Any, /) -> None:
+        if isinstance(said, EpochDone | PackDone | PackPaused):
+            self.taught.add(self.repeat)
         self.outbox.put(said)
 
     def recv(self) -> Any:
-        return self.inbox.get()
+        said, teachers = self.inbox.get()
+        if isinstance(said, PackJob):
+            self.repeat = said.repeat
+            if teachers is not None:
+                self._fetch(teachers)
+        return said
+
+    def _fetch(self, teachers: Any) -> None:
+        """Wait for the files and keep them. If they get lost with their node they are trained here, as everything else."""
+        ray = import_module("ray")
+        while not ray.wait([teachers], timeout=BEAT)[0]:
+            self.send(Heartbeat(0))
+        with suppress(ray.exceptions.RayError):
+            shelf.put(self.task, ray.get(teachers))
 
     def poll(self) -> bool:
         return not self.inbox.empty()
@@ -142,7 +86,7 @@ class Seat:
     """The actor: a thread lives a worker's life, calls bring jobs and fetch what it says."""
 
     def __init__(self, task: Task, part: Images) -> None:
-        self.line = Line()
+        self.task, self.line = task, Line(task)
         threading.Thread(target=self._live, args=(task, part), daemon=True).start()
 
     def _live(self, task: Task, part: Images) -> None:
@@ -154,8 +98,15 @@ class Seat:
     def host(self) -> str:
         return socket.gethostname()
 
-    def give(self, said: Any) -> None:
-        self.line.inbox.put(said)
+    def give(self, said: Any, teachers: Sequence[Any] = ()) -> None:
+        """`teachers` is empty or holds the future of their files: as a part of something Ray does not wait for it."""
+        self.line.inbox.put((said, next(iter(teachers), None)))
+
+    def teachers(self, repeat: int) -> dict[str, bytes]:
+        """The files of the pre-trained networks of a repeat: waits until a job in hand has trained them."""
+        while repeat not in self.line.taught and not shelf.are_there(self.task, repeat):
+            time.sleep(LOOK)
+        return shelf.blobs(self.task, repeat)
 
     def take(self) -> list[Any]:
         """Everything said since the last call, at least one message: waits for it."""
@@ -175,6 +126,8 @@ class RayLink:
     actor: Any
     ready: Any
     """Future of the actor's first answer: it has a place."""
+    teachers: Callable[[RayLink, PackJob], Sequence[Any]]
+    """What goes with a job."""
     started: float = field(default_factory=time.monotonic)
     taking: Any = None
     heard: deque[Any] = field(default_factory=deque)
@@ -187,7 +140,10 @@ class RayLink:
         return bool(self.heard) or not self.is_alive
 
     def send(self, said: Any) -> None:
-        self.actor.give.remote(said)
+        if isinstance(said, PackJob):
+            self.actor.give.remote(said, self.teachers(self, said))
+        else:
+            self.actor.give.remote(said)
 
     def hear(self) -> Any:
         if self.heard:
@@ -201,9 +157,10 @@ class RayLink:
 class RayCrew:
     """Actors of a cluster."""
 
-    def __init__(self, cluster: Cluster, threads: int, part: Images) -> None:
-        """`threads` are a worker's."""
-        self.cluster, self.ray, self.threads = cluster, cluster.ray, threads
+    def __init__(self, cluster: Cluster, task: Task, part: Images) -> None:
+        self.cluster, self.ray, self.task, self.threads = cluster, cluster.ray, task, task.mode.threads
+        self._teachers: dict[int, tuple[RayLink | None, Any]] = {}
+        """By repeat: who has their files (None: this process) and the future of them."""
         self.part = self.ray.put(part)
         self._seat = self.ray.remote(Seat)
 
@@ -214,7 +171,19 @@ class RayCrew:
         # Calls of `give` and `take` must not wait for each other.
         seat = self._seat.options(max_concurrency=4, max_restarts=0, **self.cluster.need(self.threads))
         actor = seat.remote(task, self.part)
-        return RayLink(f"worker {place}", actor, actor.host.remote())
+        return RayLink(f"worker {place}", actor, actor.host.remote(), self._with)
+
+    def _with(self, link: RayLink, job: PackJob) -> Sequence[Any]:
+        """The future of the teachers that a job needs: from this process, or from the first worker that gets such a job."""
+        if not self.task.shape.teachers:
+            return ()
+        owner, found = self._teachers.get(job.repeat, (None, None))
+        if found is None and shelf.are_there(self.task, job.repeat):
+            found = self.ray.put(shelf.blobs(self.task, job.repeat))
+        elif found is None or (owner is not None and not owner.is_alive):
+            owner, found = link, link.actor.teachers.remote(job.repeat)
+        self._teachers[job.repeat] = owner, found
+        return () if owner is link else (found,)
 
     def wait(self, links: Sequence[RayLink], timeout: float) -> list[RayLink]:
         if not links:
@@ -253,3 +222,4 @@ class RayCrew:
 
     def close(self) -> None:
         self.part = None
+        self._teachers.clear()

@@ -18,8 +18,10 @@ from torch import Tensor
 
 from engine.space.catalogue import THROUGH
 from engine.space.graph import Graph
+from engine.space.protocol import Protocol
 from engine.training.attempt import attempted
 from engine.training.fleet import Fleet
+from engine.training.mode import Mode
 from engine.training.models.registry import build
 from engine.training.pack import shape_for
 from engine.training.seeds import seeded
@@ -78,10 +80,16 @@ def _kept(wanted: Sequence[Who], nodes: int, setting: Setting, cache: TeacherCac
 
 
 def _path(cache: TeacherCache, model: str, node: int, nodes: int, setting: Setting) -> Path:
-    mode = setting.mode
+    return file_of(cache, model, node, nodes, setting.mode, setting.protocol, setting.seed, setting.repeat)
+
+
+def file_of(
+    cache: TeacherCache, model: str, node: int, nodes: int, mode: Mode, protocol: Protocol, seed: int, repeat: int
+) -> Path:
+    """Where the network of that model and node is kept once it is trained; `nodes` are those of the search's graphs."""
     # What may change a teacher's last bits.
     how = f"{mode.device}, {mode.threads} threads, {mode.layouts.get(model, 'stacked')}, {nodes - 1} stacked"
-    return cache.path(setting.protocol, setting.seed, setting.repeat, model, node, how)
+    return cache.path(protocol, seed, repeat, model, node, how)
 
 
 def _alone_with(models: Sequence[str], nodes: int, setting: Setting, cache: TeacherCache | None) -> Waiting:

@@ -35,6 +35,8 @@ from engine.training.pack import pretrained
 _WITHOUT_EFFECT = frozenset({"repeats", "chance", "join", "temperature", "initialisation", "teachers", "processes"})
 """Protocol fields that do not touch a network trained alone on labels."""
 
+ANEW = "delete it and start again: it will be trained anew"
+
 CHUNK = 1024
 """Images a forward pass when logits are computed beforehand."""
 
@@ -118,16 +120,19 @@ class TeacherCache:
         """The weights, or None if they are not there. Raises StoreError if they are damaged or of another shape."""
         if not path.exists():
             return None
+        return _tensors(path, self.read(path), like, ANEW)
+
+    def read(self, path: Path) -> bytes:
+        """A file's bytes. Raises StoreError if they do not match their checksum."""
         with disk("read", path):
             blob = path.read_bytes()
         try:
             expected = path.with_suffix(".sum").read_text("ascii").strip()
         except (FileNotFoundError, UnicodeDecodeError):
             expected = ""
-        again = "delete it and start again: it will be trained anew"
         if hashlib.blake2b(blob).hexdigest() != expected:
-            raise StoreError(f"teacher weights {path} do not match their checksum", again)
-        return _tensors(path, blob, like, again)
+            raise StoreError(f"teacher weights {path} do not match their checksum", ANEW)
+        return blob
 
     def brought(self, protocol: Protocol, model: str, node: int, like: dict[str, Tensor]) -> dict[str, Tensor] | None:
         """Weights that the protocol names for this node. Raises StoreError if they are not there or not the ones it names."""
@@ -150,7 +155,10 @@ class TeacherCache:
 
     def save(self, path: Path, state: dict[str, Tensor]) -> None:
         """Write atomically: several searches may train the same teacher, and all of them write the same bytes."""
-        blob = save_tensors({n: t.detach().cpu().contiguous() for n, t in state.items()})
+        self.keep(path, save_tensors({n: t.detach().cpu().contiguous() for n, t in state.items()}))
+
+    def keep(self, path: Path, blob: bytes) -> None:
+        """Write a file and its checksum. Raises StoreError if the disk refuses."""
         with disk("write", path):
             self.folder.mkdir(parents=True, exist_ok=True)
             _replace(path.with_suffix(".sum"), hashlib.blake2b(blob).hexdigest().encode("ascii"))

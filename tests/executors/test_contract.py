@@ -33,7 +33,7 @@ def cluster() -> Iterator[object]:
     """A Ray of this machine alone."""
     if find_spec("ray") is None:  # not imported here: what it reads then is set by `Cluster`
         pytest.skip("the extra ray is not installed")
-    from engine.executors.ray import Cluster
+    from engine.executors.cluster import Cluster
 
     with closing(Cluster()) as made:
         yield made
@@ -174,7 +174,8 @@ def nodes() -> Iterator[object]:
 
 
 def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_path, nodes):
-    from engine.executors.ray import Cluster, ray_workers
+    from engine.executors.cluster import Cluster
+    from engine.executors.ray import ray_workers
 
     task, jobs = prepared(tmp_path, count=24, epochs=LONG)
     expected = plain(alone(task).run(jobs))
@@ -202,7 +203,7 @@ def node_here():
 
 
 def test_kinds_of_devices_are_found_on_their_nodes(nodes):
-    from engine.executors.ray import Cluster
+    from engine.executors.cluster import Cluster
 
     with closing(Cluster(nodes.address)) as cluster:
         alike = cluster.kinds(lambda: "one kind")
