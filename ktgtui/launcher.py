@@ -9,10 +9,14 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.control.detach import Detached, launch
 from engine.errors import SpaceError
 from ktgtui.snapshot import RunDetail
+
+if TYPE_CHECKING:
+    from ktgtui.app import Workbench
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,16 @@ class Launcher:
         self._running = [entry for entry in self._running if entry not in over]
         return [Ended(name, search.process.returncode, search.farewell()) for name, search in over]
 
+    def tell(self, app: Workbench) -> None:
+        """Tell a person which searches ended; trouble stays in the title."""
+        for over in self.ended():
+            if over.code == 0 or over.was_stopped:
+                app.notify(over.name, title=f"search {'finished' if over.code == 0 else 'stopped'}", markup=False)
+                continue
+            app.trouble = f"{over.name} failed: {over.last}"
+            app.notify(over.last or f"exit code {over.code}", title=app.trouble, severity="error", markup=False)
+            app.snapshot = app.snapshot
+
 
 def relative(reference: str, folder: Path) -> str:
     """A space file's path as a process in `folder` sees it; shipped names stay."""
@@ -127,10 +141,12 @@ def relative(reference: str, folder: Path) -> str:
 def estimate(order: Order, keys: int, epochs: int, known: RunDetail | None) -> float | None:
     """Seconds a search will take at the speed of a run that was made here; None if nothing is known.
 
-    `keys` graphs are in the space and train for `epochs`; training time is taken as proportional to epochs.
+    `keys` graphs are in the space and train for `epochs`; training time is taken as proportional to epochs. As many
+    workers are taken to share it as trained the known run.
     """
     if known is None or not known.trainings:
         return None
     walls = [t.wall / max(1, t.epochs) for t in known.trainings.values()]
     graphs = keys if order.graphs is None else min(order.graphs, keys)
-    return graphs * order.repeats * epochs * sum(walls) / len(walls)
+    workers = len({t.worker for t in known.trainings.values()})
+    return graphs * order.repeats * epochs * sum(walls) / len(walls) / workers

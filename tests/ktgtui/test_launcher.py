@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.errors import SpaceError
@@ -47,6 +49,15 @@ def test_time_is_told_from_a_run_made_here(tmp_path: Path) -> None:
     assert estimate(Order("digits/A", 100, repeats=2), 39_609, 8, known) == pytest.approx(200.0)
     assert estimate(Order("digits/X", None), 513, 4, known) == pytest.approx(256.5)
     assert estimate(Order("digits/X", None), 513, 4, None) is None
+
+
+def test_workers_share_the_time(tmp_path: Path) -> None:
+    run_folder(tmp_path / "runs" / "r", n=20)
+    alone = Shelf(tmp_path).look().chosen
+    assert alone is not None
+    shared = {t.id: msgspec.structs.replace(t, worker=f"worker {i % 2}") for i, t in enumerate(alone.trainings.values())}
+    order = Order("digits/A", 100, repeats=2)
+    assert estimate(order, 39_609, 8, replace(alone, trainings=shared)) == pytest.approx(100.0)
 
 
 def test_references_are_told_from_the_folder(tmp_path: Path) -> None:
