@@ -6,9 +6,7 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -19,13 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
-from textual.screen import Screen
 
-from engine.errors import EngineError
-from ktgtui import blunder, clipboard, theme
+from ktgtui import blunder, clipboard, figures, theme
+from ktgtui.deeds import Deeds
 from ktgtui.follower import Follower
 from ktgtui.memory import Memory, News, Visit
 from ktgtui.messages import Followed, Stumbled, Thought
+from ktgtui.pages import PAGES, page
 from ktgtui.screens.page import Page
 from ktgtui.screens.spaces import SpacesPage
 from ktgtui.settings import Settings
@@ -33,32 +31,11 @@ from ktgtui.snapshot import EMPTY, Snapshot
 from ktgtui.thinker import Thinker
 
 if TYPE_CHECKING:
-    from engine.space.space import Space
     from ktgtui.guide import Guide
-    from ktgtui.launcher import Ended, Launcher
+    from ktgtui.launcher import Launcher
     from ktgtui.questions import Samples
 
 DEFAULT = Settings()
-
-PAGES = {
-    "spaces": "ktgtui.screens.spaces:SpacesPage",
-    "live": "ktgtui.screens.live:LivePage",
-    "analyse": "ktgtui.screens.analyse:AnalysePage",
-    "refine": "ktgtui.screens.refine:RefinePage",
-    "trial": "ktgtui.screens.trial:TrialPage",
-    "best": "ktgtui.screens.best:BestPage",
-}
-"""All but the first are imported when they are first opened: the first paint waits for none of them."""
-
-
-def _page(name: str) -> Any:
-    def made() -> Screen[None]:
-        module, _, kind = PAGES[name].partition(":")
-        page: Screen[None] = getattr(import_module(module), kind)()
-        return page
-
-    return made
-
 
 class Workbench(App[None]):
     """Searches are other processes; nothing here trains, and only `engine.control` and the store write to runs."""
@@ -67,7 +44,7 @@ class Workbench(App[None]):
     TITLE = "ktgtui"
     ENABLE_COMMAND_PALETTE = False
     MODES: ClassVar[dict[str, Any]] = {"spaces": SpacesPage, **{name: name for name in PAGES if name != "spaces"}}
-    SCREENS: ClassVar[dict[str, Any]] = {name: _page(name) for name in PAGES if name != "spaces"}
+    SCREENS: ClassVar[dict[str, Any]] = {name: page(name) for name in PAGES if name != "spaces"}
     DEFAULT_MODE = "spaces"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(i), f"switch_mode('{name}')", name, show=False, id=f"page.{name}")
@@ -99,8 +76,10 @@ class Workbench(App[None]):
         self.readonly = readonly
         self.settings = settings
         if settings.keys:
-            self.set_keymap(_checked(settings.keys))
-        self.plain = settings.ascii or not _speaks_unicode()
+            from ktgtui import bindings
+
+            self.set_keymap(bindings.checked(settings.keys, (name for name, _, _ in bindings.every())))
+        self.plain = settings.ascii or not theme.speaks_unicode()
         self.last_words = ""
         """After a fault: the line for a person."""
         self.memory = Memory(folder)
@@ -113,15 +92,25 @@ class Workbench(App[None]):
         """Number of the trial to show; None: the run's best."""
         self.trouble = ""
         """What went wrong with a search started here, until escape is pressed."""
-        self.commands: list[str] = []
-        """The headless command of everything done here, oldest first."""
-        self._undo: list[tuple[str, Callable[[], None]]] = []
-        self._working_on: str | None = None
+        self.deeds = Deeds()
+        self.working_on: str | None = None
+        """Reference of the space to refine, where one was picked (`ktgtui.subject`)."""
         for own in (theme.DARK, theme.LIGHT):
             self.register_theme(own)
         self.theme = theme.resolve(look)
+        self._variables = self.get_css_variables()
+        """The theme's colours that the rules were parsed with."""
+        self.stylesheet.set_variables(self._variables)
         self._follower = Follower(folder, lambda snapshot: self.post_message(Followed(snapshot)), self._lament)
         self.thinker = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Textual 8.2.8 parses every rule anew at each call, twice at the start (18 ms), whether or not a colour changed."""
+        if (variables := self.get_css_variables()) == self._variables:
+            self.stylesheet.update(self, animate=animate)
+            return
+        self._variables = variables
+        super().refresh_css(animate)
 
     def _lament(self, trace: str) -> None:
         """Called in other threads."""
@@ -168,11 +157,16 @@ class Workbench(App[None]):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
         # After Ctrl-Z and fg, Textual 8.2.8 paints nothing unless the size changed meanwhile.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
-        self.call_after_refresh(self._follower.start)
+        self.call_after_refresh(self._begin)
         self.thinker.start()
         self.set_interval(self.settings.look_every, self._tick)
         if self.settings.start != self.DEFAULT_MODE:
             self.switch_mode(self.settings.start)
+
+    def _begin(self) -> None:
+        """After the first paint: look at the folder, and load what draws its curves while files are waited for."""
+        self._follower.start()
+        self.thinker.ask("plots", lambda: import_module("plotext"), lambda _: None)
 
     def on_unmount(self) -> None:
         self._follower.stop()
@@ -185,19 +179,7 @@ class Workbench(App[None]):
     def _tick(self) -> None:
         self.look()
         if "launcher" in self.__dict__:
-            for over in self.launcher.ended():
-                self._ended(over)
-
-    def _ended(self, over: Ended) -> None:
-        if over.code == 0:
-            self.notify(over.name, title="search finished", markup=False)
-            return
-        if over.was_stopped:
-            self.notify(over.name, title="search stopped", markup=False)
-            return
-        self.trouble = f"{over.name} failed: {over.last}"
-        self.notify(over.last or f"exit code {over.code}", title=self.trouble, severity="error", markup=False)
-        self.snapshot = self.snapshot
+            self.launcher.tell(self)
 
     def look(self) -> None:
         """Look at the disk as soon as possible."""
@@ -205,7 +187,7 @@ class Workbench(App[None]):
 
     def choose(self, run: Path) -> None:
         """Make this the run whose trials are shown."""
-        self._working_on = None
+        self.working_on = None
         if run != self._follower.wish.run:
             self.trial = None
         self._follower.want(replace(self._follower.wish, run=run, trainings=()))
@@ -225,43 +207,11 @@ class Workbench(App[None]):
         if trainings != self._follower.wish.trainings:
             self._follower.want(replace(self._follower.wish, trainings=trainings))
 
-    def work_on(self, reference: str) -> None:
-        """Make this the space to refine, and its newest run the chosen one."""
-        name = next((s.name for s in self.snapshot.spaces if s.reference == reference), "")
-        runs = [run for run in self.snapshot.runs if run.space == name and not run.error]
-        if runs:
-            self.choose(max(runs, key=lambda run: run.done).folder)
-        self._working_on = reference
-
     def refine(self, phrase: str) -> None:
         """Take a constraint on the chosen run's space to the refine page."""
-        self._working_on = None
+        self.working_on = None
         self.handed = phrase
         self.switch_mode("refine")
-
-    def subject(self) -> Space | None:
-        """The space to refine: the one that was picked, else the chosen run's. None if there is neither."""
-        if self._working_on is not None:
-            from engine.space.design import load
-
-            return load(self._working_on)
-        return self.snapshot.chosen.space if self.snapshot.chosen else None
-
-    def reference(self, space: Space) -> str:
-        """How the space is named on disk. Raises SpaceError if it is not there (the run came from elsewhere)."""
-        from engine.errors import SpaceError
-        from engine.space.design import load
-
-        for view in self.snapshot.spaces:
-            if view.name == space.name and not view.error and load(view.reference).lineage == space.lineage:
-                return view.reference
-        raise SpaceError(f"{space.name}: its space file is not here", "copy it into the folder's spaces/")
-
-    def on_disk(self, space: Space) -> Space:
-        """The space as its file has it. Raises SpaceError."""
-        from engine.space.design import load
-
-        return load(self.reference(space))
 
     def refuses(self) -> bool:
         """Whether nothing may be written or started; then a person is told."""
@@ -271,7 +221,7 @@ class Workbench(App[None]):
 
     def did(self, command: str) -> None:
         """Remember the headless command that an action stood for, and show it."""
-        self.commands.append(command)
+        self.deeds.commands.append(command)
         self.notify(command, title="the same without the workbench", markup=False)
 
     def offer_search(self, reference: str, graphs: int | None = None) -> None:
@@ -289,23 +239,9 @@ class Workbench(App[None]):
     def action_list(self, name: str) -> None:
         getattr(import_module("ktgtui.lists"), name)(self)
 
-    def undoable(self, what: str, back: Callable[[], None]) -> None:
-        """Let `u` call `back`, which brings `what` back; it raises EngineError if it cannot."""
-        self._undo.append((what, back))
-
     def action_undo(self) -> None:
         """Take back what was written last."""
-        if not self._undo:
-            self.notify("nothing to undo")
-            return
-        what, back = self._undo.pop()
-        try:
-            back()
-        except EngineError as error:
-            self.notify(str(error), severity="error", markup=False)
-            return
-        self.notify(f"undone: {what}", markup=False)
-        self.look()
+        self.deeds.undo(self)
 
     def action_turn_theme(self) -> None:
         """Dark, light, sixteen colours."""
@@ -328,18 +264,8 @@ class Workbench(App[None]):
 
     def action_write(self) -> None:
         """Write the page as it stands to figures/, as a picture and as text."""
-        if self.refuses():
-            return
-        name = f"{self.current_mode}-{self.snapshot.chosen.view.name if self.snapshot.chosen else 'none'}"
-        folder = self.folder / "figures"
-        try:
-            folder.mkdir(exist_ok=True)
-            (folder / f"{name}.svg").write_text(self.export_screenshot(title=name), "utf-8")
-            (folder / f"{name}.txt").write_text(cast(Page, self.screen).text(), "utf-8")
-        except OSError as error:
-            self.notify(f"{folder}: {error.strerror}", severity="error", markup=False)
-            return
-        self.notify(f"figures/{name}.svg and .txt", title="written", markup=False)
+        if not self.refuses():
+            figures.write(self)
 
     def on_followed(self, message: Followed) -> None:
         if not self.snapshot.ready:
@@ -369,13 +295,3 @@ class Workbench(App[None]):
     def _fatal_error(self) -> None:
         """Textual 8.2.8 would print pages of traceback over the person's terminal; it is in the log."""
         self._close_messages_no_wait()
-
-
-def _checked(keys: Mapping[str, str]) -> Mapping[str, str]:
-    from ktgtui import bindings
-
-    return bindings.checked(keys, (name for name, _, _ in bindings.every()))
-
-
-def _speaks_unicode() -> bool:
-    return (sys.__stderr__ is None) or "utf" in (sys.__stderr__.encoding or "").lower()

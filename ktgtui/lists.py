@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from ktgtui import wording
 from ktgtui.memory import since
 from ktgtui.screens.listing import Entry, Listing
+from ktgtui.subject import work_on
 
 if TYPE_CHECKING:
     from engine.analysis.advice import Advised
@@ -52,7 +53,7 @@ def places(app: Workbench) -> None:
             app.choose(Path(target))
             app.switch_mode("live")
         elif kind == "space":
-            app.work_on(target)
+            work_on(app, target)
             app.switch_mode("refine")
 
     app.push_screen(Listing("go to", entries, "go"), taken)
@@ -60,11 +61,11 @@ def places(app: Workbench) -> None:
 
 def commands(app: Workbench) -> None:
     """The headless command of everything done here, newest first; Enter copies it."""
-    entries = [Entry(str(i), command) for i, command in reversed(list(enumerate(app.commands)))]
+    entries = [Entry(str(i), command) for i, command in reversed(list(enumerate(app.deeds.commands)))]
 
     def taken(name: str | None) -> None:
         if name is not None:
-            app.copy(app.commands[int(name)])
+            app.copy(app.deeds.commands[int(name)])
 
     app.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
 

@@ -67,7 +67,7 @@ def _edit(app: Workbench, title: str, text: str, path: Path | None, beside: Path
         except EngineError as error:
             app.notify(str(error), severity="error", markup=False)
             return
-        app.undoable(f"{out.name} as it was", lambda: _restore(out, kept, None if path is None else text))
+        app.deeds.undoable(f"{out.name} as it was", lambda: _restore(out, kept, None if path is None else text))
         app.notify(f"{out.name} is written; u takes it back", markup=False)
         app.look()
 
@@ -160,6 +160,6 @@ def note(app: Workbench, about: str, title: str, then: Callable[[], None] = lamb
         except EngineError as error:
             app.notify(str(error), severity="error", markup=False)
             return
-        app.undoable(f"the note on {title} as it was", lambda: put(before))
+        app.deeds.undoable(f"the note on {title} as it was", lambda: put(before))
 
     app.push_screen(Editor(f"note on {title}", before, lambda _: [[("kept in spaces/notes.jsonl", "dim")]]), taken)

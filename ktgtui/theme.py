@@ -7,6 +7,7 @@ they reach 3:1 against it. Nothing is said by colour alone.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -57,3 +58,8 @@ def resolve(look: str, environ: Mapping[str, str] | None = None) -> str:
     env = os.environ if environ is None else environ
     many = "256color" in env.get("TERM", "") or env.get("COLORTERM", "") in ("truecolor", "24bit")
     return LOOKS["dark" if many else "ansi"]
+
+
+def speaks_unicode() -> bool:
+    """Whether the terminal takes more than ASCII, as far as its locale tells."""
+    return (sys.__stderr__ is None) or "utf" in (sys.__stderr__.encoding or "").lower()

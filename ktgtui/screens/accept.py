@@ -19,6 +19,7 @@ from ktgtui import launcher
 from ktgtui.questions import Consequence, Regret
 from ktgtui.screens.form import Field, Form, Values
 from ktgtui.snapshot import RunDetail
+from ktgtui.subject import on_disk, reference_of
 from ktgtui.widgets.note import Paragraph
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Acceptance:
 
     def ask(self) -> None:
         """Show the form. Raises SpaceError if the parent's file is not in this folder."""
-        self._workbench.reference(self._space)
+        reference_of(self._workbench, self._space)
         name = suggested(self._space.name, lambda one: self._path(one).exists())
         fields = [Field("name", name, "of the child"), Field("reason", hint="what the plot showed, in your words")]
         form = Form(f"a child of {self._space.name}", fields, self._tell)
@@ -105,7 +106,7 @@ class Acceptance:
         return [line for line in told if line]
 
     def _command(self, out: Path, reason: str) -> str:
-        reference = launcher.relative(self._workbench.reference(self._space), self._workbench.folder)
+        reference = launcher.relative(reference_of(self._workbench, self._space), self._workbench.folder)
         phrases = [word for p in self._found.phrases for word in ("--refine", str(p))]
         file = launcher.relative(str(out), self._workbench.folder)
         return shlex.join(["python", "-m", "engine.space", reference, *phrases, "--out", file, "--reason", reason.strip()])
@@ -122,7 +123,7 @@ class Acceptance:
         )
         try:
             out = self._file(name)
-            children.write(self._workbench.on_disk(self._space), self._found.phrases, out, name)
+            children.write(on_disk(self._workbench, self._space), self._found.phrases, out, name)
             choices.write(out.parent, choice)
         except EngineError as error:
             self._workbench.notify(str(error), severity="error", markup=False)

@@ -6,32 +6,25 @@ constraint to the refine page: the plot writes the constraint.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from engine.analysis.searched import UNIFORM
 from engine.errors import EngineError
-from ktgtui.questions import LETTERED, Samples
+from ktgtui.questions import LETTERED
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, RunView, Snapshot
-from ktgtui.views.beside import beside
-from ktgtui.views.choices import choices
-from ktgtui.views.crossing import crossing
-from ktgtui.views.curves import curves
-from ktgtui.views.view import Look, Paragraph, Row, View
+from ktgtui.views.asking import Wanted, asking, caveat
+from ktgtui.views.view import Look, Row, View
 from ktgtui.widgets.note import Note
 from ktgtui.widgets.plot import LEAST, Plot
 from ktgtui.widgets.table import Table
 
 FASTEST_LOOK = 4.0
 """Seconds between redraws while a search runs: a curve that moves a little costs 10 KB over a link."""
-
-Wanted = tuple[str, int, int]
-"""`curves`, `crossing`, `choices` or `beside`, with the places in LETTERED of the condition and of the crossed one."""
 
 
 class AnalysePage(Page):
@@ -276,27 +269,3 @@ class AnalysePage(Page):
         self._set(Look(look.hidden, not look.banded, look.zoom, look.cross))
         if self._view:
             self._draw()
-
-
-def asking(wanted: Wanted, known: Samples, run: RunDetail, others: tuple[RunView, ...]) -> Callable[[], View]:
-    """The question behind a page, to be asked in the thinker's thread."""
-    kind, place, other = wanted
-    condition, outer = LETTERED[place], LETTERED[other]
-    if kind == "crossing":
-        return lambda: crossing(known, run, outer, condition)
-    if kind == "choices":
-        return lambda: choices(known, run)
-    if kind == "beside":
-        return lambda: beside(known, run, others)
-    return lambda: curves(known, run, condition)
-
-
-def caveat(run: RunDetail | None) -> Paragraph:
-    """What must be said before a curve of this run is believed."""
-    if run is None:
-        return []
-    if run.view.strategy not in UNIFORM:
-        return [(f"   drawn by {run.view.strategy}: no uniform sample, bands and verdicts do not hold", "warn")]
-    if run.view.strategy == "exhaustive" and run.view.total and run.view.done < run.view.total:
-        return [("   exhaustive and not finished: no uniform sample yet", "warn")]
-    return []

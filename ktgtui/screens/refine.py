@@ -19,15 +19,16 @@ from textual.widgets import Input
 
 from engine.analysis.advice import Advised, advise, reason
 from engine.errors import EngineError
-from engine.space.counting import Counts
 from engine.space.space import Ancestor, Space
 from ktgtui.completion import complete, words
+from ktgtui.consequences import comparison, counts, verdict
 from ktgtui.drawing import edf_figure
 from ktgtui.graphmap import MOST, GraphMap, Spot, graph_map, struck
-from ktgtui.questions import Consequence, Regret, consequence
+from ktgtui.questions import Consequence, consequence
 from ktgtui.screens.accept import Acceptance, Written, take_back
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, Snapshot
+from ktgtui.subject import subject
 from ktgtui.widgets.grid import Grid
 from ktgtui.widgets.note import Note, Paragraph
 from ktgtui.widgets.plot import Plot
@@ -93,7 +94,7 @@ class RefinePage(Page):
         self.query_one("#phrase-label", Note).show([[("constraint", "head")]])
 
     def show(self, snapshot: Snapshot) -> None:
-        space = self.workbench.subject()
+        space = subject(self.workbench)
         if space is None:
             self.query_one("#refined", Note).show([[("no space chosen", "dim")]])
             return
@@ -154,11 +155,11 @@ class RefinePage(Page):
             said.show([[(line, "bad")] for line in str(found).split("\n")])
             return
         self._found = found
-        said.show([self._advised if self._advised and not found.phrases else _verdict(found)])
-        self.query_one("#counts", Note).show(_counts(found.before, found.after, bool(found.phrases)))
+        said.show([self._advised if self._advised and not found.phrases else verdict(found)])
+        self.query_one("#counts", Note).show(counts(found.before, found.after, bool(found.phrases)))
         curves = [edf for edf in (found.parent, found.child) if edf is not None]
         self.query_one("#whatif", Plot).show(edf_figure(curves), "no trials of this space: counts only")
-        self.query_one("#regret", Note).show(_told(found))
+        self.query_one("#regret", Note).show(comparison(found))
         self._strike(found)
         self._ask_advice()
 
@@ -282,49 +283,3 @@ class RefinePage(Page):
         self._drafts, self._input.value = [], ""
         self.workbench.look()
         self.workbench.offer_search(str(written.file), self.workbench.guide.graphs)
-
-
-def _verdict(found: Consequence) -> Paragraph:
-    """Whether the last phrase can be used, in a line."""
-    if found.whatif is None:
-        return [("type a constraint, or press enter on a value of the analyse page", "dim")]
-    verdict = found.whatif.verdict
-    if verdict.is_usable:
-        role = "good" if verdict.value == "narrows" else "warn"
-        return [(f"{found.whatif.phrase}: {verdict.value}", role)]
-    clash = ", ".join(f"'{p}'" for p in found.whatif.conflict)
-    return [(f"{verdict.value}", "bad"), (f": {clash} cannot hold together" if clash else "", "bad")]
-
-
-def _counts(before: Counts, after: Counts, changed: bool) -> list[Paragraph]:
-    """The four counts, before and after."""
-
-    def pair(name: str, old: int | None, new: int | None) -> tuple[tuple[str, str], tuple[str, str]]:
-        old_text = "-" if old is None else f"{old:,}"
-        new_text = "-" if new is None else f"{new:,}"
-        return (f"{name} ", "dim"), (f"{old_text} -> {new_text}   " if changed else f"{old_text}   ", "")
-
-    return [[*pair("graphs", before.keys, after.keys), *pair("effective", before.effective, after.effective)],
-            [*pair("raw", before.raw, after.raw), *pair("paper's", before.paper, after.paper)]]
-
-
-def _told(found: Consequence) -> list[Paragraph]:
-    """Child against parent, and what would be lost."""
-    if found.child is None or found.parent is None:
-        return []
-    legend = [(f"a {found.parent.legend()}", "curve0")], [(f"b {found.child.legend()}", "curve1")]
-    if not found.child.n:
-        return [legend[0], [("no trial at hand satisfies it", "warn")]]
-    told = [*legend]
-    if found.regret:
-        told.append(_lost(found.regret))
-    if found.verdict:
-        told.append([(found.verdict.sentence, "dim")])
-    return [list(line) for line in told]
-
-
-def _lost(regret: Regret) -> list[tuple[str, str]]:
-    best = [(f"loses the best graph ({regret.best:.2f} %)", "bad")] if regret.best_lost else [
-        (f"keeps the best graph ({regret.best:.2f} %)", "good")]
-    return [*best, (f", drops {100 * regret.top1:.0f} % of the best 1 %, {100 * regret.top5:.0f} % of the best 5 %",
-                    "warn" if regret.top1 > 0.5 else "")]

@@ -187,8 +187,10 @@ class SpacesPage(Page):
             shaping.note(self.workbench, about_space(self._space.name), self._space.name)
 
     def action_refine(self) -> None:
+        from ktgtui.subject import work_on  # the engine's spaces: not before the first paint
+
         if self._space:
-            self.workbench.work_on(self._space.reference)
+            work_on(self.workbench, self._space.reference)
             self.app.switch_mode("refine")
 
     @on(Table.Taken, "#runs")

@@ -26,6 +26,7 @@ from ktgtui.drawing import CurveFigure
 from ktgtui.graphdrawing import Drawn, draw
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, Snapshot
+from ktgtui.subject import on_disk, reference_of
 from ktgtui.trialrows import short
 from ktgtui.widgets.note import Note, Paragraph
 from ktgtui.widgets.plot import Plot
@@ -183,7 +184,7 @@ class TrialPage(Page):
             self.notify("no graph is queued: turn a gate and press a", severity="warning")
             return
         try:
-            space, reference = self.workbench.on_disk(run.space), self.workbench.reference(run.space)
+            space, reference = on_disk(self.workbench, run.space), reference_of(self.workbench, run.space)
             order = turning.order(run, space, reference, self.workbench.folder)
             self.workbench.launcher.start(order)
         except EngineError as error:

@@ -97,7 +97,7 @@ async def test_the_test_set_opens_only_in_words(tmp_path: Path, opened: Opened) 
         await pilot.press("ctrl+u", *"open the test set")
         await until(pilot, lambda: "--test" in text(pilot) and "for good" in text(pilot))
         await pilot.press("escape")
-        assert app.commands == []
+        assert app.deeds.commands == []
 
 
 async def test_what_cannot_be_evaluated_says_so_afterwards(tmp_path: Path, opened: Opened) -> None:
@@ -111,7 +111,7 @@ async def test_what_cannot_be_evaluated_says_so_afterwards(tmp_path: Path, opene
         app = pilot.app
         assert isinstance(app, Workbench)
         await until(pilot, lambda: any("error: " in n.message for n in app._notifications))
-        assert app.commands[-1].startswith("python -m engine.evaluate runs/x --graph nonsense")
+        assert app.deeds.commands[-1].startswith("python -m engine.evaluate runs/x --graph nonsense")
 
 
 async def test_readonly_trains_and_exports_nothing(tmp_path: Path, opened: Opened) -> None:

@@ -8,7 +8,8 @@ import pytest
 from textual.color import Color
 
 from ktgtui import theme
-from ktgtui.app import PAGES, Workbench
+from ktgtui.app import Workbench
+from ktgtui.pages import PAGES
 from ktgtui.settings import Settings
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.screens import text
@@ -101,5 +102,5 @@ async def test_readonly_changes_nothing_whatever_is_pressed(study: Path, opened:
                 while len(app.screen_stack) > 1:
                     await pilot.press("escape")
                     await pilot.pause()
-        assert app.commands == []
+        assert app.deeds.commands == []
     assert tree() == before

@@ -127,7 +127,7 @@ async def test_the_reason_is_kept_and_shown(tmp_path: Path, opened: Opened) -> N
         assert isinstance(app, Workbench)
         await until(pilot, lambda: any(s.name == "B2" for s in app.snapshot.spaces))
         assert next(s.reason for s in app.snapshot.spaces if s.name == "B2") == "large helpers lead"
-        assert "--refine 'm[aux] = mlp96'" in app.commands[-1]
+        assert "--refine 'm[aux] = mlp96'" in app.deeds.commands[-1]
 
 
 async def test_two_constraints_make_one_child_and_undo_takes_the_last_back(tmp_path: Path, opened: Opened) -> None:

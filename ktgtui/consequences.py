@@ -1,0 +1,53 @@
+"""What constraints would do, in words: can they be used, how many graphs are left, what is lost."""
+
+from __future__ import annotations
+
+from engine.space.counting import Counts
+from ktgtui.questions import Consequence, Regret
+from ktgtui.widgets.note import Paragraph
+
+
+def verdict(found: Consequence) -> Paragraph:
+    """Whether the last phrase can be used, in a line."""
+    if found.whatif is None:
+        return [("type a constraint, or press enter on a value of the analyse page", "dim")]
+    said = found.whatif.verdict
+    if said.is_usable:
+        role = "good" if said.value == "narrows" else "warn"
+        return [(f"{found.whatif.phrase}: {said.value}", role)]
+    clash = ", ".join(f"'{p}'" for p in found.whatif.conflict)
+    return [(f"{said.value}", "bad"), (f": {clash} cannot hold together" if clash else "", "bad")]
+
+
+def counts(before: Counts, after: Counts, changed: bool) -> list[Paragraph]:
+    """The four counts, before and after."""
+
+    def pair(name: str, old: int | None, new: int | None) -> tuple[tuple[str, str], tuple[str, str]]:
+        old_text = "-" if old is None else f"{old:,}"
+        new_text = "-" if new is None else f"{new:,}"
+        return (f"{name} ", "dim"), (f"{old_text} -> {new_text}   " if changed else f"{old_text}   ", "")
+
+    return [[*pair("graphs", before.keys, after.keys), *pair("effective", before.effective, after.effective)],
+            [*pair("raw", before.raw, after.raw), *pair("paper's", before.paper, after.paper)]]
+
+
+def comparison(found: Consequence) -> list[Paragraph]:
+    """Child against parent, and what would be lost."""
+    if found.child is None or found.parent is None:
+        return []
+    legend = [(f"a {found.parent.legend()}", "curve0")], [(f"b {found.child.legend()}", "curve1")]
+    if not found.child.n:
+        return [legend[0], [("no trial at hand satisfies it", "warn")]]
+    told = [*legend]
+    if found.regret:
+        told.append(_lost(found.regret))
+    if found.verdict:
+        told.append([(found.verdict.sentence, "dim")])
+    return [list(line) for line in told]
+
+
+def _lost(regret: Regret) -> list[tuple[str, str]]:
+    best = [(f"loses the best graph ({regret.best:.2f} %)", "bad")] if regret.best_lost else [
+        (f"keeps the best graph ({regret.best:.2f} %)", "good")]
+    return [*best, (f", drops {100 * regret.top1:.0f} % of the best 1 %, {100 * regret.top5:.0f} % of the best 5 %",
+                    "warn" if regret.top1 > 0.5 else "")]
