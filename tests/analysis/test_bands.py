@@ -53,6 +53,19 @@ def test_an_unusual_coverage_is_solved_for() -> None:
     assert levels.band_coverage(30, levels.local_level(30, 0.8)) == pytest.approx(0.8, abs=1e-4)
 
 
+@pytest.mark.parametrize("coverage", levels.LEVELS)
+def test_beyond_the_table_levels_go_on_falling(coverage: float) -> None:
+    at = [levels.local_level(n, coverage) for n in (20_000, 50_000, 50_001, 100_000, 1_000_000)]
+    assert at == sorted(at, reverse=True)
+    assert at[2] == pytest.approx(at[1], rel=1e-4)
+    assert at[-1] > at[1] / 2
+
+
+@pytest.mark.slow
+def test_a_band_of_a_hundred_thousand_covers_a_little_more() -> None:
+    assert 0.95 <= levels.band_coverage(100_000, levels.local_level(100_000, 0.95)) < 0.951
+
+
 def test_limits_are_beta_quantiles() -> None:
     lower, upper = levels.limits(9, 0.1)
     ranks = np.arange(1, 10)
