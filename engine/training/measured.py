@@ -17,8 +17,8 @@ import torch
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 
-FORMAT = 1
-"""Raised when packs become faster or slower in general, so that old figures are not believed."""
+FORMAT = 2
+"""Raised when packs become faster, slower or larger in general, so that old figures are not believed."""
 
 _WITHOUT_EFFECT = {"train", "validation", "split_seed", "epochs", "schedule", "milestones", "decay", "warmup", "lr", "repeats",
                    "chance", "initialisation", "momentum", "weight_decay"}  # fmt: skip
