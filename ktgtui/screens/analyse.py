@@ -24,7 +24,7 @@ from ktgtui.widgets.plot import LEAST, Plot
 from ktgtui.widgets.table import Table
 
 FASTEST_LOOK = 4.0
-"""Seconds between redraws while a search runs: a curve that moves a little costs 10 KB over a link."""
+"""Seconds between redraws while a search runs: a curve that moves a little costs 5 KB over a link."""
 
 
 class AnalysePage(Page):

@@ -59,12 +59,6 @@ class Grid(Lines, can_focus=True):
     def on_resize(self) -> None:
         self._settle()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
     def _settle(self) -> None:
         row = self.cursor // self._across
         self._top = min(max(self._top, row - self._room + 1), row)

@@ -176,12 +176,6 @@ class Table(Lines, Generic[R], can_focus=True):
     def on_resize(self) -> None:
         self._settle()
 
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self._go(self.cursor + 3)
 
