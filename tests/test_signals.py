@@ -24,7 +24,7 @@ def meanwhile(signals: Signals, *sent: signal.Signals) -> list[tuple[End, bool]]
         inside.wait()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, sent)
         for number in sent:
-            os.kill(os.getpid(), number)  # to this thread, for the main one lets none in
+            signal.pthread_kill(threading.get_ident(), number)  # not to the process: two that wait for a thread become one
         limit = time.monotonic() + 0.5
         while signals.desk.wished is None and time.monotonic() < limit:
             signals.watch()
