@@ -34,14 +34,14 @@ ENOUGH = 0.6
 WEIGHT_COPIES = {"sgd": 3, "adamw": 4}
 """Tensors as large as the weights that training holds: they themselves, gradients, momenta."""
 
-STACKED_COPIES = 6
+STACKED_COPIES = 9
 """As many again that a stacked fleet takes: networks before they are stacked, weights and gradients in another memory order."""
 
 ON_TOP = 1.4
 """Gradients of activations and temporaries come on top of what autograd keeps.
 
 Measured as peaks of processes (`benchmarks/memory.py`; the table is in docs/performance.md): with these three, estimates for 16
-packs on a CPU were 0.92 to 1.20 times what was taken. With 3 copies for every layout and 1.5 here, as was guessed before,
+packs on a CPU were 0.89 to 1.34 times the largest of two or three peaks. With 3 copies for every layout and 1.5 here, as was guessed before,
 perceptrons took twice what was estimated.
 """
 

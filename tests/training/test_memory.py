@@ -30,4 +30,4 @@ def test_a_pack_takes_about_what_is_estimated(case):
     script = Path(__file__).parents[2] / "benchmarks" / "memory.py"
     ended = subprocess.run([sys.executable, script, case, "--json"], check=True, capture_output=True, text=True)
     found = json.loads(ended.stdout)[case]
-    assert 0.85 < found["estimated"] / found["taken"] < 1.5
+    assert 0.8 < found["estimated"] / found["taken"] < 1.6
