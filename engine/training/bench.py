@@ -41,8 +41,8 @@ ON_TOP = 1.4
 """Gradients of activations and temporaries come on top of what autograd keeps.
 
 Measured as peaks of processes (`benchmarks/memory.py`; the table is in docs/performance.md): with these three, estimates for 16
-packs on a CPU were 0.89 to 1.34 times the largest of two or three peaks. With 3 copies for every layout and 1.5 here, as was guessed before,
-perceptrons took twice what was estimated.
+packs on a CPU were 0.89 to 1.34 times the largest of two or three peaks. With 3 copies for every layout and 1.5 here, as was
+guessed before, perceptrons took twice what was estimated.
 """
 
 
