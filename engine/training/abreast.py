@@ -59,9 +59,7 @@ class Convolutions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         groups = 1 if x.shape[1] == self.inside else self.size
         bias = None if self.bias is None else self.bias.flatten()
-        out = conv2d(x, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, groups)
-        # Images of one channel are in both memory formats at once, and the convolution then answers in the slower one.
-        return out.contiguous(memory_format=torch.channels_last)
+        return conv2d(x, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, groups)
 
 
 class Normalisations(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from engine.training.abreast import abreast
-from engine.training.fleet import Fleet
+from engine.training.fleet import LAYOUTS, Fleet
 from engine.training.models.registry import build
 
 
@@ -27,10 +27,11 @@ def networks(model: str, shape: tuple[int, int, int], count: int) -> list[nn.Mod
      ("wrn10-2", (1, 8, 8)), ("wrn10-1", (3, 8, 8))],
     ids=str,
 )  # fmt: skip
-def test_a_fleet_abreast_is_its_networks(model, shape, count):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_fleet_abreast_is_its_networks(model, shape, count, layout):
     alone = networks(model, shape, count)
-    fleet = Fleet(networks(model, shape, count))
-    assert fleet.__dict__["abreast"] is not None
+    assert abreast(alone[0], count) is not None
+    fleet = Fleet(networks(model, shape, count), layout)
     images = torch.rand(4, *shape, dtype=torch.float64)
     told = torch.randn(count, 4, 5, dtype=torch.float64)
     for _ in range(2):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu_
+from torch.nn.functional import avg_pool2d, pad, relu_
 
 
 class Shortcut(nn.Module):
@@ -19,9 +18,11 @@ class Shortcut(nn.Module):
         """Networks whose channels lie side by side (`engine.training.abreast`)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, ::2, ::2].unflatten(1, (self.networks, -1))
-        zeros = x.new_zeros(*x.shape[:2], self.extra, *x.shape[3:])
-        return torch.cat([x, zeros], 2).flatten(1, 2)
+        x = avg_pool2d(x, 1, 2)  # not a slice: that forgets the memory format, backwards too
+        if self.networks == 1:
+            return pad(x, (0, 0, 0, 0, 0, self.extra))
+        x = x.permute(0, 2, 3, 1).unflatten(3, (self.networks, -1))
+        return pad(x, (0, self.extra)).flatten(3).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
