@@ -23,7 +23,7 @@ class Progress:
     best: Trial | None
     """The lowest target error so far."""
     rate: float | None
-    """Trials a second since this process began to train."""
+    """Graphs trained a second since this process began to; trials that share one share its time."""
     eta: float | None
     """Seconds left at that rate."""
     part: float = 0.0

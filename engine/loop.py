@@ -52,7 +52,10 @@ class Search:
     """Trials recorded by this process."""
     best: Trial | None = None
     started: float = field(default_factory=time.monotonic)
-    _light: int = 0
+    _drawn: int = 0
+    """Draws that the strategy was asked for, recorded ones too."""
+    _trained: int = 0
+    """Trainings recorded by this process."""
     _stood: float = 0.0
     _warned: str = ""
     _asked: list[Draw] = field(default_factory=list)
@@ -75,7 +78,7 @@ class Search:
         self.run.checkpoints.sweep(self.run.trainings())
         self.desk.phase = "training"
         try:
-            yield self._progress()
+            yield self._progress(flow)
             yield from self._ask(flow)
             if not flow.is_idle:
                 yield from self._train(flow)
@@ -109,7 +112,8 @@ class Search:
             self._asked = list(self.strategy.ask(self.strategy.total))
             if not self._asked:
                 return
-            yield from self._record(flow.add(self._asked))
+            self._drawn += len(self._asked)
+            yield from self._record(flow, flow.add(self._asked))
 
     def _jobs(self, flow: Flow) -> Iterator[PackJob | None]:
         """Jobs as they can be trained; None while the next one waits for what is running."""
@@ -124,14 +128,14 @@ class Search:
     def _train(self, flow: Flow) -> Iterator[Event]:
         if self.limit is not None and self.fresh >= self.limit:
             return
-        self.started, self._light = time.monotonic(), self.fresh
+        self.started = time.monotonic()
         self.desk.training = True
         steering = Steering(self.executor, self.desk, self.hire)
         for event in steering.run(self._jobs(flow)):
             self.executor, self._stood = steering.executor, steering.stood
             if isinstance(event, PackDone | PackPaused):
                 self._underway.end(event.pack)
-                yield from self._record(flow.take(event), event)
+                yield from self._record(flow, flow.take(event), event)
             elif isinstance(event, Note):
                 self.run.log("note", message=event.message)
             elif isinstance(event, Checkpointed):
@@ -142,7 +146,7 @@ class Search:
             else:
                 if isinstance(event, EpochDone):
                     self._underway.note(event)
-                yield self._progress()
+                yield self._progress(flow)
             while self.desk.kills:
                 yield from self._kill(flow, self.desk.kills.popleft())
             yield from self._ask(flow)
@@ -166,14 +170,14 @@ class Search:
         numbers = ", ".join(str(t.number) for t in results.trials)
         self.run.log("kill-trial", key=kill.key, who=kill.who, trials=numbers)
         kill.settle(Answer(done=True, message=f"trial {numbers} is recorded as stopped", status=self.desk.status))
-        yield from self._tell(results)
+        yield from self._tell(flow, results)
 
-    def _record(self, results: Results, pack: PackDone | PackPaused | None = None) -> Iterator[Event]:
+    def _record(self, flow: Flow, results: Results, pack: PackDone | PackPaused | None = None) -> Iterator[Event]:
         """Results on the disk before anybody hears of them."""
         self._keep(results)
         if pack:
             self.run.log("pack", number=pack.pack, graphs=len(pack.trainings), done=self.done)
-        yield from self._tell(results)
+        yield from self._tell(flow, results)
 
     def _keep(self, results: Results) -> None:
         """The one place that writes results."""
@@ -183,11 +187,12 @@ class Search:
         for trial in results.trials:
             self._count(trial)
         self.fresh += len(results.trials)
+        self._trained += len(results.trainings)
 
-    def _tell(self, results: Results) -> Iterator[Event]:
+    def _tell(self, flow: Flow, results: Results) -> Iterator[Event]:
         if results.trials:
             yield TrialsDone(results.trials)
-        yield self._progress()
+        yield self._progress(flow)
 
     def _count(self, trial: Trial) -> None:
         self.done += 1
@@ -195,11 +200,11 @@ class Search:
         if trial.error is not None and (self.best is None or trial.error < (self.best.error or 0.0)):
             self.best = trial
 
-    def _progress(self) -> Progress:
+    def _progress(self, flow: Flow) -> Progress:
         part = self._underway.part
-        trained = self.fresh - self._light + part
-        rate = self._pace.rate(time.monotonic() - self.started - self._stood, trained)
-        left = self._pace.left(max(0.0, self.strategy.total - self.done - part), rate)
+        rate = self._pace.rate(time.monotonic() - self.started - self._stood, self._trained + part)
+        # Draws that share a training are one, and a draw nobody has asked for yet is taken for one.
+        left = self._pace.left(max(0.0, len(flow.waiting) + self.strategy.total - self._drawn - part), rate)
         made = Progress(self.done, self.strategy.total, self.best, rate, left, part, self.desk.warning)
         if made.warning != self._warned:
             self._warned = made.warning

@@ -87,6 +87,18 @@ def test_every_draw_is_recorded_once_and_as_its_effective_graph_ended(tmp_path: 
     assert {t.state for t in trials} == {State.DONE, State.FAILED, State.DIVERGED, State.INVALID, State.UNTAUGHT}
 
 
+def test_the_time_left_counts_trainings_not_draws(tmp_path: Path) -> None:
+    others = [g for g in (d.graph for d in random(A, 60, 1).preview()) if (e := g.effective().graph) and e.is_taught]
+    strategy = fixed([*TWINS, INVALID, UNTAUGHT, *others])
+    trainings = len({g.effective().key for g in [TWINS[0], *others]})
+    timed = msgspec.structs.replace(run_info(A, strategy), mode={"seconds": 3.0, "workers": 2})
+    with Run.create(tmp_path / "run", timed) as run:
+        seen = [(event, event.eta) for event in search_on(run, strategy).events() if isinstance(event, Progress)]
+    promised = [eta for event, eta in seen if event.done == 2]
+    assert promised[0] == trainings * 3.0 / 2
+    assert seen[-1][1] == 0.0
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_twins_share_one_training_whichever_came_first(tmp_path: Path, order: tuple[int, ...]) -> None:
     trials, trainings = searched(tmp_path / "run", fixed([TWINS[i] for i in order]))

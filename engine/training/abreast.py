@@ -59,7 +59,9 @@ class Convolutions(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         groups = 1 if x.shape[1] == self.inside else self.size
         bias = None if self.bias is None else self.bias.flatten()
-        return conv2d(x, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, groups)
+        out = conv2d(x, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, groups)
+        # Compiled code forgets the format of images of one channel, which are in both at once; elsewhere this does nothing.
+        return out.contiguous(memory_format=torch.channels_last)
 
 
 class Normalisations(nn.Module):
