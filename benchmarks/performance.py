@@ -115,7 +115,8 @@ def machine(work: str, compiled: bool, rounds: int) -> float:
         for pipe in pipes:
             pipe.send("epoch")
         shared = statistics.mean([pipe.recv() for pipe in pipes]) / count
-        taken.append(min(_loop_seconds(loop, threads, 12) for threads in {1, count}) / shared)
+        steps = max(2, min(12, int(2 / shared)))
+        taken.append(min(_loop_seconds(loop, threads, steps) for threads in {1, count}) / shared)
     for pipe in pipes:
         pipe.send(None)
     return statistics.median(taken)
