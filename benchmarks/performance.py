@@ -56,8 +56,8 @@ QUIET = 1.1
 ROWS: dict[str, tuple[str, str, bool, float, float, str]] = {
     "compiled": ("digits", "digits graphs (the space's perceptrons), compiled", True, 12, 20, "25-30x"),
     "digits": ("digits", "the same without compilation", False, 6, 9, ""),
-    "cnn8": ("cnn8", "ResNet8-size on 8x8 images", True, 2, 2.6, "3x"),
-    "cnn28": ("cnn28", "ResNet8-size on 28x28 images (Fashion-MNIST's size)", True, 1.3, 1.6, "1.9x"),
+    "cnn8": ("cnn8", "ResNet8-size on 8x8 images, compiled", True, 2, 2.6, "3x"),
+    "cnn28": ("cnn28", "ResNet8-size on 28x28 images (Fashion-MNIST's size), compiled", True, 1.3, 1.6, "1.9x"),
     "cifar": ("cifar", "ResNet32 + 2 x WRN28-2 on 32x32 images", False, 1.2, 1.4, "2x"),
 }
 """Row: (work, what it is, compiled, must, aim, estimated limit)."""
@@ -254,10 +254,10 @@ def page(kept: dict[str, Any]) -> str:
              "| --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, (_, what, _, must, aim, limit) in ROWS.items():
         if found := kept.get(name):
-            ms = (f"{found[k]:.3g} ms" for k in ("lean_ms", "worker_ms"))
-            machine = "machine was busy" if found["ratio_machine"] is None else f"{found['ratio_machine']:.1f}x"
+            ms = (f"{v:,.0f} ms" if (v := found[k]) >= 100 else f"{v:.3g} ms" for k in ("lean_ms", "worker_ms"))
+            machine = "machine was busy" if found["ratio_machine"] is None else f"**{found['ratio_machine']:.1f}x**"
             lines.append(
-                f"| {what} | {' | '.join(ms)} | **{found['ratio_core']:.1f}x** | {machine} | {must:g}x | {aim:g}x | {limit} |"
+                f"| {what} | {' | '.join(ms)} | {found['ratio_core']:.1f}x | {machine} | {must:g}x | {aim:g}x | {limit} |"
             )
     busy = max((found["busy"] for name, found in kept.items() if name in ROWS), default=1.0)
     if busy > QUIET:
