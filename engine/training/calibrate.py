@@ -89,8 +89,9 @@ class Calibration:
         best, told = self.best(graphs)
         each = self.known.steps[best] / best
         shared = balanced(graphs, best, self.workers)
+        rate = round(1 / each, None if 1 / each > 10 else 1)
         when = "" if self.fresh else ", measured earlier"
-        return shared, each, f"{shared} graphs a pack: {_rate(1 / each)} graph-steps/s a worker with {best}{told}{when}"
+        return shared, each, f"{shared} graphs a pack: {rate:,} graph-steps/s a worker with {best}{told}{when}"
 
     def best(self, graphs: int) -> tuple[int, str]:
         """(the size with the most graph-steps a second, why none larger), of those up to the first that holds `graphs`."""
@@ -278,10 +279,6 @@ def _worth_compiling(seconds: float, device: str) -> bool:
     """Is there a compiler, and enough work to pay for compiling?"""
     there = device != "cpu" or shutil.which("g++") or os.environ.get("CXX")
     return bool(there) and seconds > COMPILE_FROM
-
-
-def _rate(steps: float) -> str:
-    return f"{steps:,.0f}" if steps >= 10 else f"{steps:.2g}"
 
 
 def _digest(shape: PackShape) -> str:
