@@ -42,8 +42,8 @@ class Flow(Protocol):
         ...
 
     @property
-    def is_idle(self) -> bool:
-        """Does no draw wait for training?"""
+    def outstanding(self) -> int:
+        """Trainings that draws wait for."""
         ...
 
     def next_job(self) -> PackJob | None:
@@ -87,8 +87,8 @@ class Whole:
     _number: int = 0
 
     @property
-    def is_idle(self) -> bool:
-        return not self.waiting
+    def outstanding(self) -> int:
+        return len(self.waiting)
 
     def add(self, draws: Sequence[Draw]) -> Results:
         ready = []

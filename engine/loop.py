@@ -80,7 +80,7 @@ class Search:
         try:
             yield self._progress(flow)
             yield from self._ask(flow)
-            if not flow.is_idle:
+            if flow.outstanding:
                 yield from self._train(flow)
             if self.desk.end and self.done < self.strategy.total:
                 raise self.desk.stopped()
@@ -106,7 +106,7 @@ class Search:
 
     def _ask(self, flow: Flow) -> Iterator[Event]:
         """Ask for draws until some of them wait for training; what needs none is recorded at once."""
-        while flow.is_idle:
+        while not flow.outstanding:
             for draw in self._asked:
                 self.strategy.tell(self._trials[draw.number])
             self._asked = list(self.strategy.ask(self.strategy.total))
@@ -204,7 +204,7 @@ class Search:
         part = self._underway.part
         rate = self._pace.rate(time.monotonic() - self.started - self._stood, self._trained + part)
         # Draws that share a training are one, and a draw nobody has asked for yet is taken for one.
-        left = self._pace.left(max(0.0, len(flow.waiting) + self.strategy.total - self._drawn - part), rate)
+        left = self._pace.left(max(0.0, flow.outstanding + self.strategy.total - self._drawn - part), rate)
         made = Progress(self.done, self.strategy.total, self.best, rate, left, part, self.desk.warning)
         if made.warning != self._warned:
             self._warned = made.warning

@@ -106,8 +106,8 @@ class ByRungs:
         self._jobs = 1 + max((t.pack for t in (*self.trained.values(), *self.paused.values())), default=-1)
 
     @property
-    def is_idle(self) -> bool:
-        return not self._open
+    def outstanding(self) -> int:
+        return len(self._open)
 
     def add(self, draws: Sequence[Draw]) -> Results:
         assert not self.entries, "all draws of a search by rungs are added together"

@@ -48,7 +48,7 @@ class Fleet(nn.Module):
         # The architecture alone, without tensors; kept out of the module tree so that it is neither moved nor saved.
         together = abreast(networks[0], self.size if layout == "stacked" else 1)
         self.__dict__["skeleton"] = together or networks[0].to("meta")
-        self.__dict__["run"] = _together if together else _mapped if layout == "stacked" else _alone
+        self.run: Run = _together if together else _mapped if layout == "stacked" else _alone
         self.noisy = any("dropout" in type(m).__name__.lower() or "stochastic" in type(m).__name__.lower()
                          for m in networks[0].modules())  # fmt: skip
         """Does the architecture draw random numbers while it trains (dropout, stochastic depth)?"""
@@ -72,20 +72,19 @@ class Fleet(nn.Module):
         """`[batch, channels, height, width]`, the same for all, to logits `[M, batch, class]`."""
         skeleton: nn.Module = self.__dict__["skeleton"]
         skeleton.train(self.training)
-        run: Run = self.__dict__["run"]
         images, state = _channels_last(images), self.state()
         if self.layout == "stacked":
-            return self._drawing(run, skeleton, state, images)
+            return self._drawing(skeleton, state, images)
         parts = {n: t.split(1) for n, t in state.items()}
         each = [{n: p[place] for n, p in parts.items()} for place in range(self.size)]
-        return torch.cat([self._drawing(run, skeleton, one, images) for one in each])
+        return torch.cat([self._drawing(skeleton, one, images) for one in each])
 
-    def _drawing(self, run: Run, skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
+    def _drawing(self, skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
         if not (self.noisy and self.training):
-            return run(skeleton, state, images)
+            return self.run(skeleton, state, images)
         with torch.random.fork_rng(devices=[images.device] if images.device.type == "cuda" else []):
             torch.manual_seed(self.noise)
-            return run(skeleton, state, images)
+            return self.run(skeleton, state, images)
 
 
 def _together(skeleton: nn.Module, state: dict[str, Tensor], images: Tensor) -> Tensor:
