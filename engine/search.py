@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if (group := launched()) is not None and group[0] > 0:
             from engine.executors.peer import serve
 
-            return serve()
+            serve()
         args.argv = sys.argv[1:] if argv is None else argv
         return _search(args)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
+from typing import NoReturn
 
 from engine.errors import EngineError
 
 
-def serve() -> int:
-    """Follow process 0 to its end; returns the exit code."""
+def serve() -> NoReturn:
+    """Follow process 0 to its end, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is process 0's to answer
     from engine.executors.parallel import ALIVE, local
     from engine.training.data import training_part
     from engine.training.device import same_bits_anywhere
-    from engine.training.parallel import join, leave, tell
+    from engine.training.parallel import end, join, leave, tell
 
     same_bits_anywhere()
     join()
@@ -28,11 +29,11 @@ def serve() -> int:
         leave()
     except EngineError as error:
         print(f"error in a process of the group: {error}", file=sys.stderr)
-        return 2
+        end(2)
     except RuntimeError:  # the connection is gone: process 0 has ended, and has said why
-        return 1
-    return 0
+        end(1)
+    end(0)
 
 
 if __name__ == "__main__":
-    sys.exit(serve())
+    serve()

@@ -16,7 +16,7 @@ from engine.training.data import Images, Split
 from engine.training.device import accelerator
 from engine.training.mode import Mode
 from engine.training.pack import shape_for
-from engine.training.parallel import join
+from engine.training.parallel import end, join, leave
 from engine.training.teachers import TeacherBank
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
@@ -55,3 +55,6 @@ if __name__ == "__main__":
     result = trained(json.loads(sys.argv[2]), json.loads(sys.argv[3]))
     if PartialState().is_main_process:
         torch.save(result, Path(sys.argv[1]))
+    if launched():
+        leave()
+        end(0)
