@@ -17,16 +17,12 @@ import engine
 from engine.errors import SpaceError, nearest
 from engine.space.graph import MAX_NODES
 from engine.space.named import Name, ProtocolKeys, expanded
+from engine.space.refused import in_words, shown
 
 LARGEST = 1_000_000
 """Bytes of a space file; the largest shipped has under 1,000."""
 
 Names = str | list[str]
-
-_KINDS = {
-    "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list",
-    "object": "an object",
-}
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*$"
 """A space's name: it also names run folders, so no part of it begins with a dot."""
@@ -97,7 +93,7 @@ def read(path: Path, text: str | None = None) -> tuple[SpaceFile, dict[str, Any]
     """
     data = _json(path, _text(path) if text is None else text)
     if not isinstance(data, dict):
-        raise SpaceError(f"{path}: a space file holds one JSON object, got {_shown(data)}", "begin with {")
+        raise SpaceError(f"{path}: a space file holds one JSON object, got {shown(data)}", "begin with {")
     _known_keys(path, data, "", SpaceFile.__struct_fields__)
     keys = _protocol_keys(path, data)
     try:
@@ -170,18 +166,12 @@ def _known_keys(path: Path, data: dict[str, Any], place: str, known: tuple[str, 
 def _refuse(path: Path, data: dict[str, Any], said: str) -> NoReturn:
     """msgspec's message in a person's words: the file, the place, what belongs there and what stands there."""
     reason, _, place = said.partition(" - at `$")
-    reason = re.sub(r", got `.*", "", reason)
-    reason = re.sub(r"`([^`]*)`", lambda types: _kinds(types[1]), reason)
-    where, value = "", cast(Any, data)
+    where, value, key = "", cast(Any, data), cast(Any, "")
     for step in re.findall(r"[^.\[\]]+|\.\.\.", place.rstrip("`")):
         key = _first_odd(value) if step == "..." else int(step) if step.isdecimal() else step
         value = value[key]
         where += f"[{key!r}]" if step == "..." or isinstance(key, int) else f".{key}" if where else str(key)
-    raise SpaceError(f"{path}: {where}: {reason[0].lower() + reason[1:]}, got {_shown(value)}")
-
-
-def _kinds(types: str) -> str:
-    return " or ".join(_KINDS.get(kind, kind) for kind in types.split(" | ") if kind != "null")
+    raise SpaceError(f"{path}: {where}: {in_words(reason, ProtocolKeys, str(key))}, got {shown(value)}")
 
 
 def _first_odd(entries: dict[str, Any]) -> str:
@@ -190,8 +180,3 @@ def _first_odd(entries: dict[str, Any]) -> str:
         if not isinstance(names, (str, list)) or not all(isinstance(name, str) for name in names):
             return key
     raise AssertionError("an entry was refused")
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -5,12 +5,14 @@ A trial's result depends on the protocol, the graph and the seed, on nothing els
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, Literal
 
 import msgspec
 
 from engine.errors import SpaceError, nearest
 from engine.space.catalogue import DATASETS, is_dataset, known_datasets
+from engine.space.refused import in_words, shown
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +119,11 @@ def resolve(fields: dict[str, Any], where: str = "protocol") -> Protocol:
         protocol = msgspec.convert(fields, Protocol)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$.")
-        raise SpaceError(f"{where}.{place.rstrip('`')}: {reason}, got {fields.get(place.rstrip('`'))!r}") from None
+        key = place.rstrip("`").partition("[")[0]
+        raise SpaceError(f"{where}.{key}: {in_words(reason, Protocol, key)}, got {shown(fields[key])}") from None
+    for name in protocol.__struct_fields__:
+        if isinstance(value := getattr(protocol, name), float) and not isfinite(value):
+            raise SpaceError(f"{where}.{name}: must be a finite number, got {value}")
     for name, least in _LEAST.items():
         if not getattr(protocol, name) >= least:
             raise SpaceError(f"{where}.{name}: must be at least {least:g}, got {getattr(protocol, name)!r}")
