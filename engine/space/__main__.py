@@ -27,6 +27,9 @@ EXAMPLE = """examples:
   python -m engine.space X --explain "1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 linear"
 """
 
+_LABEL = 44
+"""Columns of a count's meaning, the longest and one more."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
@@ -68,11 +71,13 @@ def run(options: argparse.Namespace) -> int:
         raise SpaceError("--reason needs --out", "a reason is kept beside the child's file")
     if options.shard is not None and not options.list:
         raise SpaceError("--shard needs --list")
+    asked = [name for name in _ACTIONS if (given := getattr(options, name)) is not None and given is not False and given != []]
+    if len(asked) > 1:
+        raise SpaceError(f"--{asked[0]} and --{asked[1]}: one question at a time", "leave one away")
+    if options.sample is not None and options.sample < 1:
+        raise SpaceError(f"--sample: must be at least 1 graph, got {options.sample}")
     space = load(options.file)
-    for wanted, action in _ACTIONS.items():
-        if getattr(options, wanted) not in (None, False, []):
-            return action(space, options)
-    return show(space, options)
+    return _ACTIONS[asked[0]](space, options) if asked else show(space, options)
 
 
 def progress(built: int) -> None:
@@ -94,7 +99,7 @@ def show(space: Space, options: argparse.Namespace) -> int:
         print(f"  {ancestor.name:<12} {'; '.join(map(str, ancestor.phrases)) or 'no constraint'}")
     print("\ncounts")
     for label, value in counted(counts):
-        print(f"  {label:<40} {value}")
+        print(f"  {label:<{_LABEL}} {value}")
     return 0
 
 
@@ -129,6 +134,8 @@ def tree(space: Space, options: argparse.Namespace) -> int:
 def sample(space: Space, options: argparse.Namespace) -> int:
     """Graphs drawn from the space."""
     graphs = space.sample(options.sample, options.seed)
+    if len(graphs) < options.sample:
+        print(f"{space.name} holds {len(graphs):,} graphs: these are all of them", file=sys.stderr)
     if options.json:
         return put({"space": space.name, "seed": options.seed, "graphs": [_graph(g) for g in graphs]})
     for graph in graphs:
@@ -174,7 +181,7 @@ def whatif(space: Space, options: argparse.Namespace) -> int:
             print(f"  in conflict: {'; '.join(map(str, w.conflict))}")
         if w.verdict.is_usable:
             for label, value in counted(w.counts()):
-                print(f"  {label:<40} {value}")
+                print(f"  {label:<{_LABEL}} {value}")
     return 0
 
 
@@ -216,11 +223,16 @@ def describe(space: Space, options: argparse.Namespace) -> int:
     if options.json:
         return put({"space": space.name, "explain": told})
     for entry in told:
-        for label, value in entry.items():
-            shown = value if isinstance(value, list) else [value]
-            print(*(f"{label + ':':<12} {line}" for line in shown), sep="\n", end="\n" if shown else "")
+        for key, value in entry.items():
+            shown = value if isinstance(value, list) else [("no", "yes")[value] if isinstance(value, bool) else value]
+            label = f"{_SHOWN.get(key, key).format(space=space.name)}:"
+            print(*(f"{label:<12} {line}" for line in shown), sep="\n", end="\n" if shown else "")
         print()
     return 0
+
+
+_SHOWN = {"inside": "in {space}", "unmet": "not met", "why_equal": "same for the target, because"}
+"""Keys of the JSON form that people read as more words."""
 
 
 def _told(space: Space, graph: Graph) -> dict[str, Any]:
@@ -232,8 +244,8 @@ def _told(space: Space, graph: Graph) -> dict[str, Any]:
         "key": graph.key,
         "effective": "none" if effective.graph is None else str(effective.graph),
         "said": explain.describe(graph),
-        f"in {space.name}": "no" if unmet else "yes",
-        "not met": unmet,
+        "inside": not unmet,
+        "unmet": unmet,
     }
 
 
@@ -242,7 +254,7 @@ def _compared(graph: Graph, other: Graph) -> dict[str, Any]:
         places = [f"{graph.nodes} nodes -> {other.nodes} nodes"]
     else:
         places = [str(d) for d in explain.differences(graph, explain.aligned(graph, other)[0])]
-    return {"differs": places, "same for the target, because": explain.why_equal(graph, other)}
+    return {"differs": places, "why_equal": explain.why_equal(graph, other)}
 
 
 def put(data: dict[str, Any]) -> int:

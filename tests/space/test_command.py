@@ -51,6 +51,12 @@ def test_sample_and_list_in_both_forms(capsys: pytest.CaptureFixture[str]) -> No
     assert sorted(line.split()[0] for part in parts for line in part) == sorted(listed)
 
 
+def test_a_sample_of_more_graphs_than_there_are_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "X", "--sample", "600")
+    assert (code, len(out.splitlines())) == (0, 513)
+    assert err == "X holds 513 graphs: these are all of them\n"
+
+
 def test_tree(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "B", "--tree")
     assert out.splitlines() == [
@@ -134,7 +140,10 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "node 3 cannot reach the target" in out
     assert "nodes 2 and 3 swapped" in out
     _, out, _ = run(capsys, "X", "--explain", one, "--json")
-    assert json.loads(out)["explain"][0]["in X"] == "no"
+    told = json.loads(out)["explain"][0]
+    assert (told["inside"], told["unmet"]) == (False, ["L[y,aux] = through", "L[aux,1] in {through, linear}"])
+    _, out, _ = run(capsys, "A", "--explain", one, "--explain", other, "--json")
+    assert json.loads(out)["explain"][2]["why_equal"] == ["nodes 2 and 3 swapped"]
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +164,9 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
         (["X", "--shard", "1/2"], "--shard needs --list"),
         (["X", "--list", "--shard", "9/8"], "must be i/n with 1 <= i <= n, got 9/8"),
         (["X", "--list", "--shard", "a"], "expected I/N such as 3/8, got 'a'"),
-        (["X", "--sample", "-1"], "must be at least 0 graphs, got -1"),
+        (["X", "--sample", "-1"], "--sample: must be at least 1 graph, got -1"),
+        (["X", "--sample", "0"], "--sample: must be at least 1 graph, got 0"),
+        (["X", "--sample", "3", "--list"], "--sample and --list: one question at a time"),
         (["X", "--sample", "1", "--seed", "-4"], "seed: must be at least 0, got -4"),
         (["X", "--explain", "1:resnet32"], "graph text"),
         (["A", "--refine", "taught", "--out", "/dev/null/x.json"], "/dev/null/x.json: cannot be written"),
