@@ -13,6 +13,7 @@ from engine.space.space import Space
 from engine.store.trials import Trial
 from ktgtui import graphlist
 from ktgtui.launcher import Order, relative
+from ktgtui.queued import NOTHING, Queued
 from ktgtui.snapshot import RunDetail
 
 Told = list[tuple[str, str]]
@@ -26,14 +27,14 @@ def turned(graph: Graph, place: int, gates: Sequence[Sequence[str]], by: int) ->
     return Graph(graph.models, (*graph.gates[:place], gate, *graph.gates[place + 1 :]))
 
 
-def told(run: RunDetail, trial: Trial, graph: Graph, known: Known) -> Told:
+def told(run: RunDetail, trial: Trial, graph: Graph, known: Known, queued: Queued = NOTHING) -> Told:
     """What was turned, and what is known of it."""
     before = Graph.parse(trial.graph)
     changed = ", ".join(f"{e} {g}" for (e, g), (_, was) in zip(graph.items(), before.items(), strict=True) if g != was)
-    return [(f"#{trial.number} ", "accent"), (f"with {changed}: ", ""), *_known(run, trial, graph, known)]
+    return [(f"#{trial.number} ", "accent"), (f"with {changed}: ", ""), *_known(run, trial, graph, known, queued)]
 
 
-def _known(run: RunDetail, trial: Trial, graph: Graph, known: Known) -> Told:
+def _known(run: RunDetail, trial: Trial, graph: Graph, known: Known, queued: Queued) -> Told:
     if not graph.is_valid:
         return [("only cutoff edges reach the target", "bad")]
     if not graph.is_taught:
@@ -41,7 +42,8 @@ def _known(run: RunDetail, trial: Trial, graph: Graph, known: Known) -> Told:
     outside: Told = [] if run.space.satisfies(graph, ()) else [(f"  not in {run.space.name}", "warn")]
     error = known.error(graph)
     if error is None:
-        return [("not trained in this run; a queues it", "dim"), *outside]
+        waits = graph.effective().key in queued.waiting
+        return [("queued; s searches the queue" if waits else "not trained in this run; a queues it", "dim"), *outside]
     worse = "" if trial.error is None else f" ({error - trial.error:+.2f})"
     same = "  trains the same" if graph.effective().graph == Graph.parse(trial.graph).effective().graph else ""
     return [(f"error {error:.2f} %{worse}", "accent"), (same, "dim"), *outside]

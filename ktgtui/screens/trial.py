@@ -6,7 +6,6 @@ Why is it good? Nine edges and their other gates are a local ablation table that
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -14,35 +13,25 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
-from engine.analysis.neighbours import Known, Neighbour, neighbours
+from engine.analysis.neighbours import Known, neighbours
 from engine.errors import EngineError
 from engine.space.catalogue import GATES
-from engine.space.explain import name
-from engine.space.graph import Edge, Graph, edges
+from engine.space.graph import Graph, edges
 from engine.space.notes import about_trial
 from engine.store.trials import Trial
-from ktgtui import graphlist, turning
+from ktgtui import graphlist, queued, turning
 from ktgtui.drawing import CurveFigure
+from ktgtui.edgerows import Row, cells, foot, head, rows
 from ktgtui.graphdrawing import Drawn, draw
+from ktgtui.queued import NOTHING, Queued
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, Snapshot
+from ktgtui.stamp import stamp
 from ktgtui.subject import on_disk, reference_of
-from ktgtui.trialrows import short
 from ktgtui.widgets.note import Note, Paragraph
 from ktgtui.widgets.plot import Plot
 from ktgtui.widgets.sketch import Sketch
 from ktgtui.widgets.table import Cell, Column, Table
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One edge, its gate, and the graph with each other gate there."""
-
-    edge: Edge
-    gate: str
-    error: float | None
-    """Of the graph itself (%)."""
-    others: dict[str, Neighbour]
 
 
 class TrialPage(Page):
@@ -67,6 +56,9 @@ class TrialPage(Page):
         self._tried: Graph | None = None
         """The graph with gates turned by hand; None: as trained."""
         self._known: Known | None = None
+        self._queued = NOTHING
+        self._queued_of: tuple[object, ...] = ()
+        """What the queue's results were last asked for."""
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="trial-head")
@@ -89,8 +81,12 @@ class TrialPage(Page):
             return
         self.workbench.want_curves((trial.training,) if trial.training else ())
         written = snapshot.notes.get(about_trial(run.view.name, trial.key), "")
-        if self._drawn != (run.trials, trial.number, written):
-            self._drawn = (run.trials, trial.number, written)
+        self._ask_queued(run, snapshot)
+        now = (run.trials, trial.number, written, self._queued)
+        if self._drawn != now:
+            if self._drawn[1:2] != (trial.number,) or self._trial is None or self._trial.key != trial.key:
+                self._tried = None
+            self._drawn = now
             self._trial = trial
             self._fill(run, trial)
         curve = run.curves.get(trial.training or "")
@@ -103,6 +99,24 @@ class TrialPage(Page):
 
     _curve_shown = ""
 
+    def _ask_queued(self, run: RunDetail, snapshot: Snapshot) -> None:
+        """Read what was queued, and what became of it, when there is news of either."""
+        folder = self.workbench.folder
+        views = queued.searches(run, snapshot.runs)
+        waiting = stamp(graphlist.path(folder, run.space.slug))
+        now = (run.view.folder, waiting, *((view.folder, view.done) for view in views))
+        if now != self._queued_of:
+            if self._queued_of[:1] != now[:1]:
+                self._queued = NOTHING
+            self._queued_of = now
+            self.workbench.thinker.ask("queue", lambda: queued.read(run, views, folder), lambda found: self._heard(now, found))
+
+    def _heard(self, of: tuple[object, ...], found: Queued | EngineError) -> None:
+        if of == self._queued_of and isinstance(found, Queued) and self.is_mounted:
+            self._queued = found
+            if self.is_current:
+                self.show(self.workbench.snapshot)
+
     def _wanted(self, run: RunDetail) -> Trial | None:
         """The trial that was asked for, else the best."""
         number = self.workbench.trial
@@ -113,20 +127,24 @@ class TrialPage(Page):
 
     def _fill(self, run: RunDetail, trial: Trial) -> None:
         graph = Graph.parse(trial.graph)
-        self._tried, self._known = None, Known(run.trials)
+        self._known = Known([*self._queued.trials, *run.trials])
         around = neighbours(graph, run.space.gates, self._known)
         self._gates = tuple(g for g in GATES if any(g in gates for gates in run.space.gates))
-        columns = (Column("edge", 5), Column("gate", 9), *(Column(g, 14, right=True) for g in self._gates),
-                   Column("", 1, grows=True))
-        rows = [
-            Row(edge, gate, trial.error, {n.gate: n for n in around if n.edge == edge}) for edge, gate in graph.items()
-        ]
-        self._table.show(rows, columns)
-        self.query_one("#trial-head", Note).show(_head(run, trial, graph))
+        columns = (Column("edge", 5), Column("gate", 9), Column("loss", 7, right=True),
+                   *(Column(g, 14, right=True) for g in self._gates), Column("", 1, grows=True))
+        self._table.show(rows(trial, run.trainings.get(trial.training or ""), around), columns)
+        self._say_head(run, trial)
         written = self.workbench.snapshot.notes.get(about_trial(run.view.name, trial.key))
         said: list[Paragraph] = [[(f"note: {written}", "warn")]] if written else []
-        self.query_one("#trial-foot", Note).show([*_foot(run, trial, around), *said])
+        self.query_one("#trial-foot", Note).show([*foot(run, trial, around, self._queued), *said])
         self._sketch()
+
+    def _say_head(self, run: RunDetail, trial: Trial) -> None:
+        """Which trial it is, or what is known of it with gates turned."""
+        tried = self._tried
+        said = head(run, trial, Graph.parse(trial.graph)) if tried is None or self._known is None else [
+            turning.told(run, trial, tried, self._known, self._queued)]
+        self.query_one("#trial-head", Note).show(said)
 
     def _sketch(self) -> None:
         if self._trial is not None:
@@ -151,9 +169,7 @@ class TrialPage(Page):
 
     def _try(self, run: RunDetail, trial: Trial, graph: Graph | None) -> None:
         self._tried = graph
-        own = Graph.parse(trial.graph)
-        self.query_one("#trial-head", Note).show(
-            _head(run, trial, own) if graph is None or self._known is None else [turning.told(run, trial, graph, self._known)])
+        self._say_head(run, trial)
         self._table.redraw()
         self._sketch()
 
@@ -173,6 +189,7 @@ class TrialPage(Page):
             return
         waiting = len(graphlist.read(file))
         self.notify(f"{'queued' if new else 'there already'}: {waiting} in queues/{file.name}; s searches them", markup=False)
+        self._ask_queued(run, self.workbench.snapshot)
 
     def action_search_queue(self) -> None:
         """Train the listed graphs with this run's seed, so that they see the batches its graphs saw."""
@@ -195,8 +212,7 @@ class TrialPage(Page):
 
     def _cells(self, row: Row) -> Sequence[Cell]:
         turned = row.gate if self._tried is None else self._tried.gate(*row.edge)
-        gate = (short(row.gate), "accent") if turned == row.gate else (f"{short(row.gate)} > {short(turned)}", "warn")
-        return (str(row.edge), gate, *(_cell(row, gate) for gate in self._gates), "")
+        return cells(row, turned, self._gates, self._queued)
 
     @on(Table.Taken, "#edges")
     def _taken(self, event: Table.Taken) -> None:
@@ -209,7 +225,7 @@ class TrialPage(Page):
         key = min(known, key=lambda n: n.error or 0.0).graph.key
         found = next((t for t in run.trials if t.key == key), None)
         if found is None:
-            self.notify("that graph was not drawn itself: its result is shared by one that trains alike")
+            self.notify("that graph is no trial of this run: one that trains alike shares its result, or a queued search made it")
             return
         self.workbench.trial = found.number
         self.show(self.workbench.snapshot)
@@ -225,43 +241,3 @@ class TrialPage(Page):
     def action_best(self) -> None:
         self.workbench.trial = None
         self.show(self.workbench.snapshot)
-
-
-def _cell(row: Row, gate: str) -> Cell:
-    """What is known of the graph with this gate on the edge: its error and how much worse it is."""
-    if gate == row.gate:
-        return ("here" if row.error is None else f"{row.error:.2f}", "accent")
-    other = row.others.get(gate)
-    if other is None:
-        return ""
-    if other.same:
-        return ("trains the same", "dim")
-    if other.error is None:
-        return ({"unknown": "?"}.get(other.state, other.state), "dim")
-    if row.error is None:
-        return f"{other.error:.2f}"
-    worse = other.error - row.error
-    return (f"{other.error:.2f} ({worse:+.2f})", "bad" if worse > 0 else "good" if worse < 0 else "")
-
-
-def _head(run: RunDetail, trial: Trial, graph: Graph) -> list[Paragraph]:
-    error = "" if trial.error is None else f"  error {trial.error:.2f} %"
-    known_as = name(graph)
-    repeat = f"  repeat {trial.repeat}" if run.info.repeats > 1 else ""
-    return [[(f"#{trial.number}  ", "accent"), (trial.state.value, ""), (error, "accent"), (repeat, "dim"),
-             (f"  {known_as}" if known_as else "", "good"), (f"  key {trial.key}", "dim")]]
-
-
-def _foot(run: RunDetail, trial: Trial, around: Sequence[Neighbour]) -> list[Paragraph]:
-    """How many others are this graph, what failed, and how the neighbourhood stands."""
-    alike = sum(t.training == trial.training for t in run.trials) - 1 if trial.training else 0
-    training = run.trainings.get(trial.training or "")
-    known = [n for n in around if n.error is not None and not n.same]
-    better = sum((n.error or 0.0) < trial.error for n in known) if trial.error is not None else 0
-    told: list[Paragraph] = [[
-        (f"{len(known)} of {len(around)} neighbours known, {better} of them better", ""),
-        (f"   {alike} other trials train the same" if alike else "", "dim"),
-        (f"   {training.wall:.1f} s, pack {training.pack}" if training else "", "dim")]]
-    if training and training.reason:
-        told.append([(training.reason, "bad")])
-    return told
