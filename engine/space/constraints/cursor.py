@@ -18,6 +18,19 @@ class Vocabulary:
     gates: tuple[str, ...] = ()
 
 
+_MEANT = {
+    "untaught": "write not taught",
+    **dict.fromkeys(("all", "each", "every"), "a group means each of its members: L[aux,1] = through"),
+    **dict.fromkeys(("exists", "one", "either"), "write any of L[aux,1] = through"),
+    **dict.fromkeys(("at", "least", "most", "exactly"), "write count(L[aux,1] = through) >= 2"),
+    **dict.fromkeys(("if", "then", "implies"), "write not (one) or (other) for: one implies other"),
+    **dict.fromkeys(("is", "are", "equals"), "write ="),
+    "target": "the target is node 1",
+    "label": "the label is y",
+}
+"""What to write for words of other languages that people try."""
+
+
 class Cursor:
     """One reading of one phrase; `where` names the phrase in errors ("constraint 2")."""
 
@@ -42,9 +55,9 @@ class Cursor:
         self.place += len(texts)
         return True
 
-    def need(self, text: str) -> None:
+    def need(self, text: str, hint: str | None = None) -> None:
         if not self.take(text):
-            self.refuse(repr(text))
+            self.refuse(repr(text), hint=hint)
 
     def step(self) -> Token:
         token = self.now
@@ -52,11 +65,11 @@ class Cursor:
         return token
 
     def refuse(self, expected: str, known: tuple[str, ...] = (), hint: str | None = None) -> NoReturn:
-        """What was expected at this token, and the nearest known word to what stands there."""
+        """What was expected at this token, and the nearest known word to what stands there, or what to write for it."""
         token = self.now
-        if hint is None and known and token.kind == "name":
+        if hint is None and token.kind == "name":
             near = nearest(token.text.lower(), known)
-            hint = near if near.startswith("did") else None
+            hint = _MEANT.get(token.text.lower()) or (near if near.startswith("did") else None)
         self.fail(token, f"expected {expected}, but got {token}", hint)
 
     def fail(self, token: Token, reason: str, hint: str | None = None) -> NoReturn:

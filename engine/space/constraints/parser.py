@@ -95,7 +95,7 @@ class Parser(References):
     def pretrained(self) -> Expression:
         relation: Literal["=", "!="] = "!=" if self.take("!=") else "="
         if relation == "=":
-            self.need("=")
+            self.need("=", "pretrained = none, some or node 2")
         if self.take("none"):
             return Pretrained("none", relation)
         if self.take("some"):
@@ -125,6 +125,8 @@ class Parser(References):
     def grouped(self, word: str) -> Comparison:
         """A comparison with a group in it, as `word` needs one."""
         token = self.now
+        if not self.at_reference(0):
+            self.refuse(f"a comparison after {word}", hint="such as L[aux,1] = through")
         comparison = self.comparison()
         if not is_grouped(comparison):
             self.fail(token, f"{word} needs a group, but {comparison} has none", "such as L[aux,1], m[aux] or L[*,*]")
@@ -141,6 +143,8 @@ class Parser(References):
         if self.sees("=") or self.sees("!="):
             relation: Literal["=", "!="] = "=" if self.step().text == "=" else "!="
             value = self.value(tied[0])
+            if self.sees("=", ">"):
+                self.fail(self.now, "'=>' is not part of the language", "write not (one) or (other)")
             if self.sees("=") or self.sees("!="):
                 self.fail(self.now, "a value ends a chain", f"write the variables first: {tied[0]} = ... = {value}")
             return Compare(tuple(tied), relation, (value,))
@@ -149,7 +153,8 @@ class Parser(References):
         if self.take("not", "in"):
             return Compare(tuple(tied), "not in", self.values(tied[0]))
         if len(tied) == 1:
-            self.refuse(f"'=', '!=', 'in' or 'not in' after {self.text[first.column : self.now.column].strip()}")
+            said = self.text[first.column : self.now.column].strip()
+            self.refuse(f"'=', '!=', 'in' or 'not in' after {said}", known=("in", "not in"))
         return Compare(tuple(tied))
 
     def differ(self, tied: list[Reference]) -> Comparison:

@@ -32,8 +32,17 @@ class References(Cursor):
         return reference
 
     def value_first(self, token: Token) -> str | None:
-        if token.kind == "name" and (catalogue.is_gate(token.text) or catalogue.is_model(token.text)):
-            return f"the variable comes first: {'L[y,2]' if catalogue.is_gate(token.text) else 'm[2]'} = {token.text}"
+        """What to write for a condition that begins with a value, a number or `node`."""
+        if token.kind == "number":
+            return "a count comes before its number: count(L[*,*] = cutoff) <= 4"
+        if self.sees("node"):
+            return "write pretrained = node 2"
+        before = self.tokens[self.place - 1].text if self.place else ""
+        for is_known, variable in ((catalogue.is_gate, "L[y,2]"), (catalogue.is_model, "m[2]")):
+            if token.kind == "name" and is_known(token.text):
+                if before == "or" and self.place > 1 and is_known(other := self.tokens[self.place - 2].text):
+                    return f"to allow either write in {{{other}, {token.text}}}"
+                return f"the variable comes first: {variable} = {token.text}"
         return None
 
     def short(self, token: Token) -> Reference:
@@ -92,10 +101,12 @@ class References(Cursor):
         """A model's or gate's name, as the reference takes."""
         kind = "model" if isinstance(reference, Model) else "gate"
         token = self.now
-        if token.kind not in ("name", "string") or (token.kind == "name" and token.text in RESERVED):
-            self.refuse(f"a {kind}")
-        name = token.text.strip('"')
         own, other = self.vocabulary.models, self.vocabulary.gates
+        if token.kind not in ("name", "string") or (token.kind == "name" and token.text in RESERVED):
+            names = own if kind == "model" else other
+            examples = f"such as {', '.join(names[:3])}" if names else None
+            self.refuse(f"a {kind}", hint="one = is enough" if self.sees("=") else examples)
+        name = token.text.strip('"')
         known, foreign = catalogue.is_model, catalogue.is_gate
         if kind == "gate":
             own, other, known, foreign = other, own, foreign, known

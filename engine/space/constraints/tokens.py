@@ -18,7 +18,7 @@ _TOKEN = re.compile(
 )
 _LOOKALIKES = {
     "≠": "!=", "≤": "<=", "≥": ">=", "−": "-", "–": "-", "‐": "-", "∈": "in", "∉": "not in", "×": "*", "∗": "*",
-    "∧": "and", "∨": "or", "¬": "not", "&": "and", "|": "or", "!": "not", "“": '"', "”": '"', "'": '"',
+    "∧": "and", "∨": "or", "¬": "not", "→": ",", "&": "and", "|": "or", "!": "not", "“": '"', "”": '"', "'": '"',
 }
 """What a person may have meant by a character that is not in the language."""
 
@@ -76,6 +76,8 @@ def _stranger(where: str, text: str, place: int) -> PhraseError:
     character = text[place]
     meant = _LOOKALIKES.get(character) or unicodedata.normalize("NFKC", character)
     hint = f"write {meant} instead" if meant.isascii() and meant != character else None
+    if text.startswith("->", place):
+        return PhraseError(where, text, place, "'->' is not part of the language", "an edge is written L[2,1], its source first")
     if character == '"':
         return PhraseError(where, text, place, "a quotation that does not end", 'close it with "')
     named = repr(character) if character.isascii() else f"{character!r} (U+{ord(character):04X})"
