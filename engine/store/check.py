@@ -16,6 +16,7 @@ from engine.store.evaluations import EVALUATIONS, Evaluation, remark
 from engine.store.folder import CURVES, TRIALS, read_info
 from engine.store.frames import Frame, Place
 from engine.store.judgements import Judgement
+from engine.store.mend import DAMAGED
 from engine.store.references import faults_of_reference
 from engine.store.storage import Tables, apply_changes, decode_changes
 from engine.store.survey import Condition, Line, survey
@@ -145,6 +146,9 @@ def _evaluations(folder: Path) -> list[Finding]:
     gone = {e.weights for e in found if e.weights and not (folder / e.weights).is_file()}
     if gone:
         findings.append(Finding(f"{EVALUATIONS}: networks of {len(gone)} retrainings are not there", problem=False))
+    if (aside := folder / (EVALUATIONS + DAMAGED)).exists():
+        lost = f"records were lost (see {aside.name}) that may have told of an opened test set"
+        findings.append(Finding(f"{EVALUATIONS}: {lost}", problem=False))
     if (told := remark(found)) is not None:
         findings.append(Finding(told, problem=False))
     return findings

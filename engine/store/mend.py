@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from engine.errors import StoreError
 from engine.store.checkpoints import CHECKPOINTS, Checkpoints
 from engine.store.curves import KIND as CURVES_KIND
 from engine.store.durable import disk
+from engine.store.evaluations import EVALUATIONS
+from engine.store.evaluations import KIND as EVALUATIONS_KIND
 from engine.store.folder import CURVES, TRIALS, check_head, read_info
 from engine.store.lock import RunLock
 from engine.store.logfile import rewrite
 from engine.store.storage import KIND as TABLES_KIND
+from engine.store.storage import AppendStorage
 from engine.store.survey import Condition, survey
+
+FILES = ((TRIALS, TABLES_KIND), (CURVES, CURVES_KIND), (EVALUATIONS, EVALUATIONS_KIND))
+"""Files of records, and their kinds."""
 
 DAMAGED = ".damaged"
 """Suffix of the copy that `mend(salvage=True)` keeps of a file."""
@@ -24,23 +33,45 @@ def mend(folder: Path, salvage: bool = False) -> list[str]:
     """Rewrite the files that are damaged; returns a line for each thing done. Takes the lock.
 
     Raises StoreError if records are lost, then nothing is changed; with `salvage` the file is kept aside
-    (`trials.log.damaged`) and goes on without them: a search that resumes trains them again.
+    (`trials.log.damaged`) and goes on without them, and without trials whose training is among them: a search that resumes
+    trains them again.
     """
     read_info(folder)
     if not salvage:
         check_head(folder)
     lock = RunLock(folder)
     try:
-        files = [(folder / TRIALS, TABLES_KIND), (folder / CURVES, CURVES_KIND)]
+        files = [(folder / name, kind) for name, kind in FILES]
         faulty = [(path, kind) for path, kind in files if path.exists() and not _is_sound(path)]
         losses = {path: [line for line in survey(path) if line.is_loss] for path, _ in faulty}
         for path, lost in losses.items():
             if lost and not salvage:
                 raise StoreError(f"{path}: record {lost[0].number} at byte {lost[0].offset} cannot be restored",
                                  "restore the file from a copy, or go on without the record with --salvage")
-        return [_mend_file(path, kind, keep=bool(losses[path])) for path, kind in faulty] + _drop_damaged(folder)
+        done = [_mend_file(path, kind, keep=bool(losses[path])) for path, kind in faulty]
+        return done + (_drop_untrained(folder / TRIALS) if salvage else []) + _drop_damaged(folder)
     finally:
         lock.release()
+
+
+def _drop_untrained(path: Path) -> list[str]:
+    """Trials whose training is lost, if there are any: kept, they would count as done and never be trained again."""
+    storage = AppendStorage(path)
+    try:
+        known = {_decoded(row)["id"] for row in storage.rows("trainings").values()}
+        trials = {number: _decoded(row) for number, row in storage.rows("trials").items()}
+        own = {number: trial.get("training") for number, trial in trials.items() if not trial.get("inherited")}
+        lost = [number for number, training in own.items() if training is not None and training not in known]
+        if lost:
+            storage.commit({"trials": dict.fromkeys(lost)})
+    finally:
+        storage.close()
+    return [f"{path.name}: {len(lost)} trials whose training is lost are taken out"] if lost else []
+
+
+def _decoded(row: msgspec.Raw) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.json.decode(row)
+    return document
 
 
 def _drop_damaged(folder: Path) -> list[str]:

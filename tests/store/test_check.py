@@ -18,6 +18,7 @@ from engine.errors import StoreError
 from engine.space.graph import Graph
 from engine.store.__main__ import main
 from engine.store.check import check
+from engine.store.evaluations import EVALUATIONS, FRESH, Evaluation, EvaluationFile, read_evaluations
 from engine.store.frames import pack
 from engine.store.mend import mend
 from engine.store.runs import Run
@@ -124,6 +125,49 @@ def test_what_is_lost_is_told_and_only_salvage_goes_on(folder: Path, damage: str
     kept = read(folder)
     assert kept[0] == [t for t in trials if t.number not in gone]
     assert kept[1] == {t.id: t for t in trainings.values() if t.repeat not in gone}
+
+
+def test_trials_of_a_lost_training_are_taken_out_so_that_they_are_trained_again(tmp_path: Path) -> None:
+    with Run.create(tmp_path / "x", run_info(total=9)) as run:
+        run.add([trial(0)], [training(0)])
+        run.add([trial(1)], [training(1)])
+        run.add([trial(2, training=training(0).id), trial(3, training=training(1).id)])  # they share what was trained before
+        run.add([trial(4, training=training(4).id, inherited="parent"), trial(5, training=None, state=State.UNTAUGHT)])
+    change(tmp_path / "x", "trials.log", lambda lines: [lines[0], lines[1].replace(b"mlp12", b"mlp13"), *lines[2:]])
+    assert mend(tmp_path / "x", salvage=True)[1:] == ["trials.log: 1 trials whose training is lost are taken out"]
+    assert check(tmp_path / "x").is_whole
+    assert [t.number for t in read(tmp_path / "x")[0]] == [1, 3, 4, 5]
+    assert mend(tmp_path / "x", salvage=True) == []
+
+
+def evaluated(folder: Path) -> list[str]:
+    with EvaluationFile(folder) as file:
+        for number in range(3):
+            file.add([Evaluation(key="a" * 16, graph=str(DRAWN), repeat=FRESH + number, seed=0, state=State.DONE, epochs=2,
+                                 accuracy=(90.0,))])  # fmt: skip
+    return [str(e.repeat) for e in read_evaluations(folder)]
+
+
+def test_damage_around_evaluations_is_mended(folder: Path) -> None:
+    before = evaluated(folder)
+    change(folder, EVALUATIONS, lambda lines: [*lines[:2], b"00000009" + lines[2][8:], *lines[3:]])
+    assert check(folder).is_mendable
+    assert mend(folder) == ["evaluations.log: written again"]
+    assert check(folder).findings == ()
+    assert [str(e.repeat) for e in read_evaluations(folder)] == before
+
+
+def test_a_lost_evaluation_is_salvaged_and_may_have_opened_the_test_set(folder: Path) -> None:
+    before = evaluated(folder)
+    change(folder, EVALUATIONS, lambda lines: [*lines[:2], lines[2].replace(b"90.0", b"91.0"), *lines[3:]])
+    with pytest.raises(StoreError, match=r"evaluations\.log: record 2 at byte \d+ cannot be restored"):
+        mend(folder)
+    assert mend(folder, salvage=True) == [
+        "evaluations.log: written again with the records that are whole; the damaged file is kept as evaluations.log.damaged"]
+    assert [str(e.repeat) for e in read_evaluations(folder)] == [before[0], before[2]]
+    assert [f.message for f in check(folder).findings] == [
+        "evaluations.log: records were lost (see evaluations.log.damaged) that may have told of an opened test set"]
+    assert check(folder).is_whole
 
 
 @pytest.mark.parametrize(("record", "fault"), [
