@@ -51,7 +51,7 @@ def arguments() -> Parser:
     chosen.add_flags(p)
     p.add_argument("--seed", type=int, help="search seed: draws, batches and weights derive from it (0, or that of --from)")
     p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
-    p.add_argument("--limit", type=int, metavar="N", help="record N trials, then leave the rest for another start")
+    p.add_argument("--limit", type=int, metavar="N", help="stop after the pack of the N-th trial, until another start")
     p.add_argument("--set", action="append", default=[], metavar="protocol.FIELD=VALUE",
                    help="change the protocol; protocol=NAME takes a named one, such as tiny")
     p.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
@@ -98,13 +98,15 @@ def _search(args: argparse.Namespace) -> int:
     _check_numbers(args)
     if args.baselines:
         return _baselines(args, space)
-    from engine.strategies.chosen import chosen, run_name
+    from engine.strategies.chosen import chosen, remarks, run_name
 
     strategy, args.seed = chosen(args, space)
     folder = args.run or Path("runs") / f"{space.slug}-{run_name(strategy)}"
     if (shown := _finished(args, space, strategy, folder)) is not None:
         print(f"{folder} is finished: nothing is left to do", file=sys.stderr)
         return _end(args, shown)
+    for said in remarks(args, space, strategy):
+        print(said, file=sys.stderr)
     if args.detach:
         return _detach(args, folder)
     return _end(args, _steered(args, space, strategy, folder, started))

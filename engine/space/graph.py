@@ -136,7 +136,18 @@ class Graph:
 
     @classmethod
     def parse(cls, text: str) -> Graph:
-        """Read the text form back; edges not written are cutoff. Raises SpaceError naming the part that is wrong."""
+        """Read the text form back, with its key before it or without; edges not written are cutoff.
+
+        Raises SpaceError naming the part that is wrong.
+        """
+        keyed = re.match(r"\s*([0-9a-f]{16})\s", text)
+        graph = cls._parse(text[keyed.end() :] if keyed else text)
+        if keyed and graph.key != keyed[1]:
+            raise SpaceError(f"graph text: {keyed[1]} is the key of another graph, not {graph.key}", "leave the key out")
+        return graph
+
+    @classmethod
+    def _parse(cls, text: str) -> Graph:
         head, bar, tail = text.partition("|")
         models = []
         for place, word in enumerate(head.split(), 1):

@@ -88,6 +88,18 @@ def chosen(args: argparse.Namespace, space: Space) -> tuple[Strategy, int]:
     return Shard(whole, *read(args.shard)), seed
 
 
+def remarks(args: argparse.Namespace, space: Space, strategy: Strategy) -> list[str]:
+    """What a person should know of the graphs asked for, before they are trained."""
+    name = kind(args)
+    if name in ("random", "asha", "tpe", "gp") and getattr(args, name) > space.keys:
+        return [f"{space.name} holds {space.keys:,} graphs: all of them are drawn"]
+    if name == "graphs":
+        graphs = {draw.graph for draw in strategy.preview()}
+        if outside := sum(not space.contains(graph) for graph in graphs):
+            return [f"{outside:,} of {len(graphs):,} graphs are not in {space.name}: trained by its protocol all the same"]
+    return []
+
+
 def check_flags(args: argparse.Namespace) -> str:
     """Which strategy it is. Raises SpaceError for a flag that it does not take."""
     name = kind(args)

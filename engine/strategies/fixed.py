@@ -71,7 +71,7 @@ def random(space: Space, n: int, seed: int, repeats: int = 1, parent: Inheritanc
 
 
 def listed(path: Path, space: Space, repeats: int = 1) -> Fixed:
-    """The graphs of a text file, one a line in their text form; empty lines and lines from `#` are passed over."""
+    """The graphs of a text file, one a line in their text form, keyed or not; empty lines and lines from `#` are passed over."""
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

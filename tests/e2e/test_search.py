@@ -160,6 +160,12 @@ def test_a_limit_leaves_the_rest_for_the_same_command(here: Path, search: Search
     assert records(here / "limited") == records(here / "whole")
 
 
+def test_more_graphs_than_there_are_is_said(here: Path, search: Search) -> None:
+    ended = search(small(here), "--random", "100", *SHORT, *FIXED, "16", "--limit", "1")
+    assert ended.code == 0
+    assert ended.err.startswith("small holds 72 graphs: all of them are drawn\n")
+
+
 def test_repeats_are_whole_passes(here: Path, search: Search) -> None:
     assert search(small(here), "--exhaustive", "--repeats", "2", *SHORT, *FIXED, "16").code == 0
     assert search(small(here), "--exhaustive", *SHORT, *FIXED, "16", "--run", "once").code == 0
@@ -448,7 +454,9 @@ def test_a_locked_folder_is_refused_by_its_holder(begun: tuple[str, ...], here: 
 
 def test_graphs_of_a_list_are_searched(here: Path, search: Search) -> None:
     (here / "graphs.txt").write_text("# two\n1:mlp16 2:mlp96 | y>1 through, 2>1 through, y>2 through\n1:mlp16 | y>1 linear\n")
-    assert search("digits/A", "--graphs", "graphs.txt", *SHORT, *FIXED, "8").code == 0
+    ended = search("digits/A", "--graphs", "graphs.txt", *SHORT, *FIXED, "8")
+    assert ended.code == 0
+    assert "2 of 2 graphs are not in digits/A: trained by its protocol all the same\n" in ended.err
     trials, _, _ = records(here / "runs/digits-A-graphs")
     assert [Graph.parse(t.graph).nodes for t in trials] == [2, 1]
     assert {t.state for t in trials} == {State.DONE}

@@ -98,6 +98,12 @@ def test_a_list_passes_over_comments_empty_lines_and_graphs_it_has_already(tmp_p
     assert strategy.total == 4
 
 
+def test_what_engine_space_lists_is_a_list(tmp_path: Path, x: Space) -> None:
+    graphs = x.sample(5, 3)
+    strategy = listed(graphs_in(tmp_path, *(f"{graph.key}  {graph}" for graph in graphs)), x)
+    assert [draw.graph for draw in drawn(strategy)] == graphs
+
+
 def test_a_list_is_known_by_its_graphs_not_by_its_file(tmp_path: Path, x: Space) -> None:
     digests = [
         listed(graphs_in(tmp_path, *lines), x).settings()["digest"]
@@ -116,6 +122,7 @@ def test_a_list_is_known_by_its_graphs_not_by_its_file(tmp_path: Path, x: Space)
         ("1:mlp16 2:mlp96 | y>1 through, y>1 linear", r"the edge y>1 is written twice"),
         ("1:resnet32 2:resnet23 | y>1 through", r"unknown model 'resnet23'; did you mean 'resnet32'\?"),
         ("1:mlp16 2:mlp96 | y>1 linaer", r"unknown gate 'linaer'; did you mean 'linear'\?"),
+        (f"0123456789abcdef  {PAIR}", r"0123456789abcdef is the key of another graph, not [0-9a-f]{16}; leave the key out"),
         ("1:mlp16 2:mlp16 3:mlp16 4:mlp16 | y>1 through", r"4 nodes, but the space has 3"),
     ],
 )
