@@ -48,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    from engine.comparison.measured import check, entry, names, plain
+    from engine.analysis.searched import distinct
+    from engine.comparison.measured import entry, names, plain
     from engine.evaluation.final import choose, evaluated
     from engine.report.output import claim
 
-    check(args.runs)
+    distinct(args.runs)
     for name in ("repeats", "threads"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise AnalysisError(f"--{name}: must be at least 1, got {value}")

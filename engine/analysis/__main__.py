@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from engine.analysis.bands import KINDS, band
 from engine.analysis.conditions import FIVE, Split, by_phrase, crossed, find, split
 from engine.analysis.edf import Edf, comparable, of_sample
 from engine.analysis.importance import importance, winners
-from engine.analysis.searched import Searched, read
+from engine.analysis.searched import Searched, distinct, read
 from engine.analysis.stability import stability
 from engine.analysis.step import next_step
 from engine.analysis.verdict import against_rest, verdict
@@ -63,6 +64,9 @@ def _run(options: argparse.Namespace) -> int:
         raise AnalysisError(f"--coverage must lie between 0 and 1, got {options.coverage:g}")
     if len(options.by) > 2:
         raise AnalysisError("--by crosses two conditions at most", f"drop one of {', '.join(options.by)}")
+    if options.by and options.split is not None:
+        raise AnalysisError("--split and --by part the graphs in two ways", "give one; --where PHRASE --by CONDITION does both")
+    distinct(options.runs)
     runs = [_read(folder, options) for folder in options.runs]
     answer = _several(runs, options) if len(runs) > 1 else _single(runs[0], options)
     if options.json:
@@ -76,9 +80,7 @@ def _read(folder: Path, options: argparse.Namespace) -> Searched:
     run = read(folder, where=options.where)
     for note in run.notes():
         print(f"note: {folder}: {note}", file=sys.stderr)
-    if options.mean:
-        run = Searched(run.folder, run.info, run.space, run.trials, run.trainings, run.sample.over_repeats(), run.curves)
-    return run
+    return replace(run, sample=run.sample.over_repeats()) if options.mean else run
 
 
 def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
@@ -90,18 +92,20 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     data: dict[str, Any] = {"run": str(run.folder), "space": run.space.name, "notes": list(run.notes()),
                             "drawn": run.sample.drawn, "edf": plain.edf(curve)}
     text = [pages.headline(run)]
-    if options.split:
+    if options.split is not None:
         _page(by_phrase(run.sample, options.split, run.space), options, data, text)
     elif len(options.by) == 2:
         _crossed(run, options, data, text)
     elif options.by:
-        _page(split(run.sample, find(options.by[0])), options, data, text)
+        _page(split(run.sample, find(options.by[0], run.space.nodes)), options, data, text)
     elif not options.advice:
         _overview(run, curve, options, data, text)
     if options.advice:
         found = advise(run.sample, options.coverage)
         steady = stability(run.sample) if len(run.sample) >= 100 else None
-        steps = [next_step(run.space, a.phrase, run.sample.drawn, a.child.n, run.seconds) for a in found.ranked]
+        passes = run.sample.passes
+        drawn = -(-run.sample.drawn // (passes * run.sample.averaged))
+        steps = [next_step(run.space, a.phrase, drawn, -(-a.child.n // passes), run.seconds) for a in found.ranked]
         data["advice"] = {**plain.advised(found, steps), "stability": None if steady is None else plain.stability(steady)}
         data["seconds_a_graph"] = run.seconds
         text.append(pages.advice(found, steps, steady, screen))
@@ -139,7 +143,7 @@ def _page(parted: Split, options: argparse.Namespace, data: dict[str, Any], text
 
 def _crossed(run: Searched, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:
     """Small multiples: the second condition within each value of the first."""
-    outer, inner = (split(run.sample, find(name)) for name in options.by)
+    outer, inner = (split(run.sample, find(name, run.space.nodes)) for name in options.by)
     data["crossed"] = {"outer": outer.title, "panels": []}
     for value, part in crossed(outer, inner):
         data["crossed"]["panels"].append({"value": value.label, "curves": [plain.edf(e) for e in part.edfs()]})
@@ -150,7 +154,7 @@ def _several(runs: Sequence[Searched], options: argparse.Namespace) -> dict[str,
     """Runs in one plot, each compared with the first."""
     from engine.report import pages
 
-    if options.by or options.split or options.advice:
+    if options.by or options.split is not None or options.advice:
         raise AnalysisError("several runs are drawn as one curve each", "give one RUN with --by, --split or --advice")
     samples = [r.sample for r in runs]
     warning = []

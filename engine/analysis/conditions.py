@@ -53,12 +53,15 @@ CONDITIONS: dict[str, Condition] = {
 FIVE = tuple(c for c in CONDITIONS.values() if c.letter)
 
 
-def find(text: str) -> Condition:
+def find(text: str, nodes: int | None = None) -> Condition:
     """A condition by name, letter, group or variable: `label-aux`, `b`, `L[y,aux]`, `L[y,2]` all name the same one.
 
-    An auxiliary node's number is read as `aux`: numbers of relabelled nodes carry no meaning. Raises AnalysisError.
+    An auxiliary node's number is read as `aux`: numbers of relabelled nodes carry no meaning. Raises AnalysisError, also
+    for a node that graphs of so many `nodes` have not.
     """
     plain = re.sub(r"\s+", "", text).strip("()")
+    if absent := [n for n in re.findall(r"(?<=[\[,])\d+", plain) if nodes and not 1 <= int(n) <= nodes]:
+        raise AnalysisError(f"{text}: there is no node {absent[0]}", f"nodes are 1 (the target) to {nodes}")
     group = re.sub(r"(?<=[\[,])(?!1\b)\d+", "aux", plain)
     for condition in CONDITIONS.values():
         if plain == condition.name or group == condition.variable or (condition.letter and plain == condition.letter):

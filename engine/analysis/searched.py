@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.analysis.holding import holding
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
-from engine.space.space import Space
+from engine.space.space import Ancestor, Space
 from engine.store.evaluations import read_evaluations, remark
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
@@ -26,6 +26,7 @@ class Searched:
     folder: Path
     info: RunInfo
     space: Space
+    """The run's, or the child of it that was asked for."""
     trials: tuple[Trial, ...]
     trainings: Mapping[str, Training]
     sample: Sample
@@ -59,6 +60,15 @@ class Searched:
         return tuple(found)
 
 
+def distinct(folders: Sequence[Path]) -> None:
+    """Raises AnalysisError for a run named twice: it would be held against itself."""
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise AnalysisError(f"{folder}: named twice", "name each run once")
+        seen.add(folder.resolve())
+
+
 def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Searched:
     """Read a run folder; `where` keeps only the trials of the child with these constraints.
 
@@ -79,4 +89,5 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
             raise AnalysisError(f"{table.name}: no trial with a result satisfies {' and '.join(map(str, phrases))}",
                                 "look at a wider constraint")
         table = table.where(rows, f"{table.name} where {' and '.join(map(str, phrases))}")
+        space = replace(space, lineage=(*space.lineage, Ancestor(table.name, tuple(phrases))))
     return Searched(folder, info, space, trials, trainings, table, kept, remark(read_evaluations(folder)))

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from engine.analysis.repeated import Figure, Repeated, figure
 from engine.analysis.trajectory import Trajectory, trajectory
-from engine.errors import AnalysisError
 from engine.evaluation.choice import best_graphs
 from engine.evaluation.final import Chosen, Evaluated
 from engine.references import dml
@@ -159,12 +158,3 @@ def _plain(entry: Entry, kinds: Sequence[Which]) -> dict[str, Any]:
         "selected": entry.selected, "optimism": entry.optimism, "test_set": entry.remark or "closed",
         "best_so_far": [[float(path.epochs[i]), float(path.best[i])] for i in steps],
     }  # fmt: skip
-
-
-def check(folders: Sequence[Path]) -> None:
-    """Raises AnalysisError for a run named twice."""
-    seen: set[Path] = set()
-    for folder in folders:
-        if folder.resolve() in seen:
-            raise AnalysisError(f"{folder}: named twice", "name each run once")
-        seen.add(folder.resolve())

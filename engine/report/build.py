@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from engine.analysis.edf import comparable
-from engine.analysis.searched import read
+from engine.analysis.searched import distinct, read
 from engine.errors import AnalysisError, nearest
 from engine.report import page, style
 from engine.report.content import Content, content
@@ -36,6 +36,7 @@ def gather(folders: Sequence[Path], force_mixed: bool = False) -> Content:
     A lineage may change its protocol (the paper's X trains twice as long): each space is then drawn by itself. Two runs
     of one space under different protocols are refused unless `force_mixed`, which is said in the report.
     """
+    distinct(folders)
     told = chapters([read(folder) for folder in folders])
     warnings = []
     for chapter in told:

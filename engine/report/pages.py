@@ -107,6 +107,9 @@ def advice(found: Advised, steps: Sequence[Step], steady: Stability | None, scre
 
 def _next(step: Step) -> str:
     """`next: 450 more graphs for all 513, about 3 min`."""
+    if not step.graphs:
+        every = "all " if step.is_exhaustive else ""
+        return f"next: nothing to train, {every}{step.inherited:,} of {step.keys:,} graphs are here"
     goal = f"for all {step.keys:,}" if step.is_exhaustive else f"of {step.keys:,} for a sample as large"
     time = "" if step.seconds is None else f", about {max(1, round(step.seconds / 60))} min at most"
     return f"next: {step.graphs:,} more graphs {goal}{time}"

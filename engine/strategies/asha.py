@@ -31,7 +31,7 @@ class Asha(Defaults):
         if not self.rungs:
             raise SpaceError(
                 f"--asha: the first rung is at epoch {halving.least * halving.factor**halving.early}, "
-                f"but the protocol ends at epoch {space.protocol.epochs}", "train longer, or judge earlier with -r and -s"
+                f"but the protocol ends at epoch {space.protocol.epochs}", "train longer, or judge earlier with --r and --s"
             )  # fmt: skip
         self.cohort = cohort
         self.graphs = space.sample(n, seed)

@@ -75,7 +75,8 @@ def listed(path: Path, space: Space, repeats: int = 1) -> Fixed:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path}: cannot be read ({error})", "name a UTF-8 text file with a graph a line") from None
+        why = error.strerror if isinstance(error, OSError) else f"{error.reason} at byte {error.start}"
+        raise SpaceError(f"{path}: cannot be read: {why}", "name a UTF-8 text file with a graph a line") from None
     graphs: dict[Graph, None] = {}
     for number, line in enumerate(lines, 1):
         if text := line.partition("#")[0].strip():

@@ -12,6 +12,8 @@ import pytest
 from engine.analysis.__main__ import main
 from engine.analysis.searched import read
 from engine.errors import AnalysisError
+from engine.space.design import load
+from engine.space.graph import Edge
 from tests.analysis.folders import written
 
 
@@ -75,6 +77,22 @@ def test_where_asks_of_the_child_and_split_of_a_phrase(runs: Path, capsys: pytes
     assert parted[1]["phrase"] is None
 
 
+def test_advice_within_a_child_counts_the_childs_children(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, runs / "A", "--where", "m[aux] = mlp96", "--advice")["advice"]["ranked"]
+    through = next(a for a in found if a["phrase"] == "L[y,1] = through")
+    space = load("digits/A")
+    assert through["next"]["keys"] == sum(
+        g.models[1:] == ("mlp96", "mlp96") and dict(g.items())[Edge(0, 1)] == "through" for g in space.enumerate())
+
+
+def test_advice_counts_graphs_not_their_passes(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for child in answer(capsys, runs / "X", "--advice")["advice"]["ranked"]:
+        assert child["next"]["inherited"] == child["next"]["keys"] == child["n"] / 2
+        assert child["next"]["graphs"] == 0
+    assert main([str(runs / "X"), "--advice"]) == 0
+    assert "; next: nothing to train, all 171 of 171 graphs are here\n" in capsys.readouterr().out
+
+
 def test_two_conditions_are_crossed(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, runs / "A", "--by", "a", "--by", "c")["crossed"]
     assert [p["value"] for p in found["panels"]] == ["mlp16 + mlp16", "mlp16 + mlp96", "mlp96 + mlp96"]
@@ -123,6 +141,11 @@ def test_curves_are_read_when_asked_for(runs: Path) -> None:
         (["A", "--where", "m[aux] = mpl96"], "error: --where 1: "),
         (["A", "--where", "m[aux] = mlp96 and L[*,*] = cutoff"], "error: "),
         (["A", "--coverage", "95"], "error: --coverage must lie between 0 and 1, got 95"),
+        (["A", "--by", "m[7]"], "error: m[7]: there is no node 7; nodes are 1 (the target) to 3"),
+        (["A", "--by", "L[0,2]"], "error: L[0,2]: there is no node 0"),
+        (["A", "--split", ""], "error: constraint: "),
+        (["A", "--split", "L[y,1] = cutoff", "--by", "a"], "error: --split and --by part the graphs in two ways"),
+        (["A", "A"], "error: {A}: named twice"),
         (["A", "B", "--advice"], "error: several runs are drawn as one curve each"),
         (["A", "--bend"], "error: unrecognized arguments: --bend"),
         ([], "error: the following arguments are required: RUN"),
@@ -137,7 +160,7 @@ def test_bad_input_is_one_line(runs: Path, capsys: pytest.CaptureFixture[str], a
     captured = capsys.readouterr()
     assert code == 2
     assert captured.out == ""
-    assert captured.err.startswith(message)
+    assert captured.err.startswith(message.replace("{A}", str(runs / "A")))
     assert "Traceback" not in captured.err
 
 

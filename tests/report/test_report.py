@@ -160,6 +160,7 @@ def test_only_our_own_files_are_replaced(lineage: Path, tmp_path: Path, capsys: 
         (["B", "X0", "--out", "o"], "error: "),
         (["C", "--out", "o", "--formats", "htm"], "error: --formats: unknown format 'htm'; did you mean 'html'"),
         (["C", "--out", "o", "--formats", ","], "error: --formats: names no format"),
+        (["C", "C", "--out", "o"], "error: {C}: named twice"),
         (["C"], "error: the following arguments are required: --out"),
     ],
 )
@@ -177,7 +178,7 @@ def test_bad_input_is_one_line_and_writes_nothing(
         code = exit.code
     captured = capsys.readouterr()
     assert (code, captured.out) == (2, "")
-    assert captured.err.startswith(message)
+    assert captured.err.startswith(message.replace("{C}", str(lineage / "C")))
     assert "Traceback" not in captured.err
     assert not (tmp_path / "o").exists()
 
