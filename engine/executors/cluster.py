@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,11 +14,27 @@ from engine.errors import EngineError, TrainingError
 
 R = TypeVar("R")
 
+REACH = 5.0
+"""Seconds a cluster's address may take to accept a connection: Ray itself tries for minutes, and talks of each try."""
+
 START = 120.0
 """Seconds an actor may wait for its place before its pack is given to somebody else."""
 
 LOOK = 1.0
 """Seconds between two looks at what the cluster has."""
+
+START_ONE = "start one with `ray start --head` and name its --address"
+
+
+def reach(address: str | None) -> None:
+    """Raise TrainingError if nobody listens at a HOST:PORT; other ways to name a cluster are left to Ray."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), REACH).close()
+    except (OSError, OverflowError) as error:
+        raise TrainingError(f"--address {address}: no Ray cluster answers there ({error})", START_ONE) from None
 
 
 class Cluster:
@@ -33,12 +50,15 @@ class Cluster:
             self._affinity: Any = import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         except ImportError:
             raise TrainingError("--executor ray: Ray is not installed", "pip install 'ktgtui[ray]'") from None
-        try:
-            self.ray.init(address, include_dashboard=None if address else False, log_to_driver=False, logging_level="error")
+        reach(address)
+        try:  # asked for none, Ray would take RAY_ADDRESS's or the last one started here: `local` is a new one
+            own = not address
+            self.ray.init("local" if own else address, include_dashboard=False if own else None,
+                          log_to_driver=False, logging_level="error")
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             told = str(error).strip().splitlines()[0]
             where = f"--address {address}: no Ray cluster answers there" if address else "--executor ray: Ray does not start here"
-            raise TrainingError(f"{where} ({told})", "start one with `ray start --head` and name its --address") from None
+            raise TrainingError(f"{where} ({told})", START_ONE) from None
         self._looked, self._resources = 0.0, dict[str, float]()
 
     def resources(self) -> dict[str, float]:

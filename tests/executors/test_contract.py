@@ -30,12 +30,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[object]:
-    """A Ray of this machine alone."""
+    """A Ray of this machine alone, also where the environment names a cluster."""
     if find_spec("ray") is None:  # not imported here: what it reads then is set by `Cluster`
         pytest.skip("the extra ray is not installed")
     from engine.executors.cluster import Cluster
 
-    with closing(Cluster()) as made:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+        made = Cluster()
+    with closing(made):
         yield made
 
 
