@@ -143,7 +143,7 @@ def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder:
     from engine.signals import Signals
     from engine.store.claim import claim
 
-    desk = Desk(folder)
+    desk = Desk(folder, space.protocol.processes)
     host, signals = Host(folder, desk), Signals(desk)
     with claim(folder) as lock, signals, desk.serving(signals.watch, host.look):
         return _train(args, space, strategy, folder, started, lock, desk)

@@ -55,9 +55,13 @@ class Kill:
 class Desk:
     """Wishes in, status out. Every method may be called from any thread."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Without a folder nobody can ask, but whoever holds the desk can still wish: a notebook, a test."""
+    def __init__(self, folder: Path | None = None, processes: int = 1) -> None:
+        """Without a folder nobody can ask, but whoever holds the desk can still wish: a notebook, a test.
+
+        `processes`: as the protocol has it; a group of several has no workers to set.
+        """
         self.folder = folder
+        self.processes = processes
         self.paused = False
         self.end = End.NOT
         self.wished: float | None = None
@@ -164,8 +168,10 @@ class Desk:
     def _set(self, request: Request) -> Answer:
         if request.workers is None or not 1 <= request.workers <= MOST_WORKERS:
             return _no(f"workers: must be from 1 to {MOST_WORKERS}, got {request.workers}")
+        if self.processes > 1:
+            return _no(f"its {self.processes} processes train each pack together: their number is part of the protocol")
         self.workers = request.workers
-        return _yes(f"workers = {request.workers}: those too many leave after their pack")
+        return _yes(f"workers = {request.workers}: those missing are started, those too many leave after their pack")
 
     def _kill_trial(self, request: Request) -> Answer:
         return _no(f"it is {self.shown_phase()}: trials can be stopped while it trains")

@@ -70,6 +70,13 @@ def test_every_verb_is_answered(tmp_path: Path) -> None:
         assert (late.done, late.message) == (False, "it is finishing")
 
 
+def test_a_group_has_no_workers_to_set():
+    desk, answers = Desk(processes=2), list[control.Answer]()
+    desk.answer(Request(verb="set", workers=3), answers.append)
+    assert (answers[0].done, desk.workers) == (False, None)
+    assert answers[0].message == "its 2 processes train each pack together: their number is part of the protocol"
+
+
 def test_stop_returns_when_the_search_has_given_its_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.control.client.LEAVING", 0.1)  # this process stays
     folder, begun = tmp_path / "run", threading.Event()

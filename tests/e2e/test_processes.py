@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from engine.control import set_workers
 from engine.store.reader import RunReader
 
 HERE = Path(__file__).resolve().parents[2]
@@ -74,6 +75,7 @@ def test_a_process_that_is_killed_ends_the_search_in_one_line_and_the_command_go
         limit = time.monotonic() + 250
         while not _is_training(home / "x") and time.monotonic() < limit and process.poll() is None:
             time.sleep(0.05)
+        assert not set_workers(home / "x", 3).done
         (other,) = [p for p in psutil.Process(process.pid).children() if "engine.executors.peer" in p.cmdline()]
         other.send_signal(signal.SIGKILL)
         out, err = process.communicate(timeout=200)
