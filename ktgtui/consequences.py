@@ -22,13 +22,11 @@ def verdict(found: Consequence) -> Paragraph:
 def counts(before: Counts, after: Counts, changed: bool) -> list[Paragraph]:
     """The four counts, before and after."""
 
-    def pair(name: str, old: int | None, new: int | None) -> tuple[tuple[str, str], tuple[str, str]]:
-        old_text = "-" if old is None else f"{old:,}"
-        new_text = "-" if new is None else f"{new:,}"
-        return (f"{name} ", "dim"), (f"{old_text} -> {new_text}   " if changed else f"{old_text}   ", "")
+    def pair(label: str, name: str) -> tuple[tuple[str, str], tuple[str, str]]:
+        old, new = before.shown(name), after.shown(name)
+        return (f"{label} ", "dim"), (f"{old} -> {new}   " if changed else f"{old}   ", "")
 
-    return [[*pair("graphs", before.keys, after.keys), *pair("effective", before.effective, after.effective)],
-            [*pair("raw", before.raw, after.raw), *pair("paper's", before.paper, after.paper)]]
+    return [[*pair("graphs", "keys"), *pair("effective", "effective")], [*pair("raw", "raw"), *pair("paper's", "paper")]]
 
 
 def comparison(found: Consequence) -> list[Paragraph]:

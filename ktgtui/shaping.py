@@ -92,7 +92,7 @@ def told(space: Space) -> list[Paragraph]:
     lines: list[Paragraph] = [[(f"{space.name}  ", "accent"), (space.words(), "dim")]]
     if space.nodes <= QUICK:
         counts = space.counts()
-        lines.append([(f"raw {counts.raw:,}   graphs {counts.keys:,}   effective {counts.effective:,}", "good")])
+        lines.append([(f"raw {counts.raw:,}   graphs {counts.keys:,}   effective {counts.shown('effective')}", "good")])
     return lines
 
 
@@ -105,8 +105,8 @@ def compare(app: Workbench, one: SpaceView, other: SpaceView) -> None:
 def _compared(one: Space, other: Space) -> list[tuple[str, str]]:
     rows = [("space", f"{one.name}   {other.name}")]
     for name in ("raw", "paper", "keys", "effective"):
-        values = [getattr(s.counts(), name) if s.nodes <= QUICK else None for s in (one, other)]
-        rows.append((name, "   ".join("-" if v is None else f"{v:,}" for v in values)))
+        values = [s.counts().shown(name) if s.nodes <= QUICK else "-" for s in (one, other)]
+        rows.append((name, "   ".join(values)))
     for space, rest in ((one, other), (other, one)):
         own = [p for p in map(str, space.phrases) if p not in map(str, rest.phrases)]
         rows.append((f"only in {space.name}", ", ".join(own) or "no constraint of its own"))

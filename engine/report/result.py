@@ -59,7 +59,8 @@ class Result:
         counts = self.space.counts()
         return {
             "space": self.space.name,
-            "counts": {n: getattr(counts, n) for n in ("raw", "paper", "keys", "effective")},
+            "counts": {n: getattr(counts, n) for n in ("raw", "paper", "keys", "effective")}
+            | ({"effective_within": counts.effective_within} if counts.effective_within else {}),
             "strategy": self.info.strategy,
             "seed": self.info.seed,
             "complete": self.complete,

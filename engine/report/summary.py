@@ -36,9 +36,8 @@ def spaces(chapters: Sequence[Chapter]) -> Table:
     rows = []
     for c in chapters:
         counts = c.run.space.counts()
-        paper = "-" if counts.paper is None else f"{counts.paper:,}"
-        rows.append((c.run.space.name, "; ".join(map(str, c.added)) or "none", f"{counts.raw:,}", paper, f"{counts.keys:,}",
-                     f"{counts.effective:,}"))
+        rows.append((c.run.space.name, "; ".join(map(str, c.added)) or "none",
+                     *map(counts.shown, ("raw", "paper", "keys", "effective"))))
     caption = ("Design spaces: the constraint each adds, and its graphs counted raw, as the paper halves them, up to relabelling "
                "of auxiliary nodes, and by what differs for the target")
     columns = ("space", "constraint added", "raw", "paper", "up to relabelling", "effective")

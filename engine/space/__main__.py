@@ -14,7 +14,7 @@ from engine import command
 from engine.errors import SpaceError
 from engine.space import children, choices, explain, family, files, refinement
 from engine.space.choices import Choice
-from engine.space.counting import Counts
+from engine.space.counting import Counts, rounded
 from engine.space.design import load
 from engine.space.graph import Graph
 from engine.space.space import Space
@@ -117,7 +117,10 @@ def counted(counts: Counts) -> list[tuple[str, str]]:
 
 
 def _within(value: int, interval: tuple[int, int] | None) -> str:
-    return f"{value:,}" if interval is None else f"about {value:,} (estimate, 99 %: {interval[0]:,} to {interval[1]:,})"
+    if interval is None:
+        return f"{value:,}"
+    low, high = map(rounded, interval)
+    return f"about {rounded(value)} (estimate, 99 %: {low} to {high})"
 
 
 def tree(space: Space, options: argparse.Namespace) -> int:
@@ -172,7 +175,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 def whatif(space: Space, options: argparse.Namespace) -> int:
     """Each phrase by itself, tried on the space."""
-    found = [refinement.whatif(space, space.parse(text, "--whatif")) for text in options.whatif]
+    found = [refinement.whatif(space, space.parse(text, "--whatif"), progress) for text in options.whatif]
     if options.json:
         return put({"space": space.name, "keys": space.keys, "whatif": [_tried(w) for w in found]})
     for w in found:
@@ -180,13 +183,13 @@ def whatif(space: Space, options: argparse.Namespace) -> int:
         if w.conflict:
             print(f"  in conflict: {'; '.join(map(str, w.conflict))}")
         if w.verdict.is_usable:
-            for label, value in counted(w.counts()):
+            for label, value in counted(w.counts(progress)):
                 print(f"  {label:<{_LABEL}} {value}")
     return 0
 
 
 def _tried(w: refinement.WhatIf) -> dict[str, Any]:
-    counts = asdict(w.counts()) if w.verdict.is_usable else {"raw": w.raw, "paper": w.paper, "keys": w.keys}
+    counts = asdict(w.counts(progress)) if w.verdict.is_usable else {"raw": w.raw, "paper": w.paper, "keys": w.keys}
     return {"phrase": str(w.phrase), "verdict": str(w.verdict), "conflict": [*map(str, w.conflict)], "counts": counts}
 
 

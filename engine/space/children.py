@@ -31,8 +31,7 @@ def put(out: Path, content: str, force: bool = False) -> None:
     if os.path.lexists(out) and not force:
         raise _taken(out)
     try:
-        if not out.parent.is_dir():
-            out.parent.mkdir(parents=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
         _place(out, content, force)
     except OSError as error:
         raise SpaceError(f"{out}: cannot be written: {error.strerror or error}") from None

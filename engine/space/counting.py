@@ -43,6 +43,16 @@ class Counts:
         """Effective graphs recorded at chance without training."""
         return self.effective - self.taught
 
+    def shown(self, name: str) -> str:
+        """A count for people: `39,609`; `~7.71e+35` if it is an estimate, `-` if it has no meaning."""
+        value, within = getattr(self, name), getattr(self, f"{name}_within", None)
+        return "-" if value is None else f"{value:,}" if within is None else f"~{rounded(value)}"
+
+
+def rounded(value: int) -> str:
+    """The three digits of an estimate that stand."""
+    return f"{round(value, 3 - len(str(value))):,}" if value < 10**9 else f"{value:.2e}"
+
 
 def counts(ground: Ground, report: Report | None = None) -> Counts:
     """All counts of a space."""

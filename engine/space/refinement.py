@@ -47,16 +47,19 @@ class WhatIf:
     ground: Ground
     """The child's set of graphs."""
 
-    def counts(self) -> Counts:
+    def counts(self, report: Report | None = None) -> Counts:
         """All counts, the effective ones too (slower: up to 0.1 s for a shipped space)."""
-        return counting.counts(self.ground)
+        return counting.counts(self.ground, report)
 
 
-def whatif(space: Space, phrase: Phrase | str) -> WhatIf:
-    """What the phrase would leave of the space. Nothing is checked beyond that: the verdict says what is wrong."""
+def whatif(space: Space, phrase: Phrase | str, report: Report | None = None) -> WhatIf:
+    """What the phrase would leave of the space. Nothing is checked beyond that: the verdict says what is wrong.
+
+    `report` hears of decisions made, if the phrase couples so many edges that counting takes long.
+    """
     read = space.parse(phrase) if isinstance(phrase, str) else phrase
     ground = narrowed(space, (read,))
-    raw, paper, keys = counting.basic(ground)
+    raw, paper, keys = counting.basic(ground, report)
     verdict = Verdict.NARROWS
     conflict: tuple[Phrase, ...] = ()
     if keys == space.keys:

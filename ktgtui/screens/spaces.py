@@ -211,8 +211,7 @@ class SpacesPage(Page):
         runs = self._runs_of.get(space.name, [])
         best = min((r.best for r in runs if r.best is not None), default=None)
         newest = next((r.median for r in reversed(runs) if r.median is not None), None)
-        sizes = (None,) * 4 if c is None else (c.raw, c.paper, c.keys, c.effective)
-        raw, paper, keys, effective = map(wording.count, sizes)
+        raw, paper, keys, effective = ("",) * 4 if c is None else map(c.shown, ("raw", "paper", "keys", "effective"))
         return (name, (", ".join(space.phrases), "dim"), (raw, "dim"), (paper, "dim"), keys, effective,
                 str(len(runs) or ""), (wording.percent(best), "good"), wording.percent(newest))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.space import choices
+from engine.space import choices, counting, diagram
 from engine.space.__main__ import main
 from engine.space.design import load
 from engine.space.graph import Graph
@@ -89,6 +89,22 @@ def test_whatif(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["counts"]["paper"] is None
     _, out, _ = run(capsys, "B", "--whatif", "m[2] = m[3]")
     assert out.startswith("m[2] = m[3]: changes nothing")
+
+
+def test_a_long_count_says_that_it_goes_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagram, "REPORT_EVERY", diagram.STRIDE)
+    monkeypatch.setattr(counting, "LARGEST_EXACT", 2 * diagram.STRIDE)
+    gates = ["through", "cutoff", "linear", "correct"]
+    (tmp_path / "a.json").write_text(json.dumps({"nodes": 5, "models": {"*": "resnet32"}, "gates": gates}))
+    phrase = "L[2,1] = through and taught and count(L[*,*] = cutoff) <= 6"
+    code, out, err = run(capsys, str(tmp_path / "a.json"), "--whatif", phrase)
+    assert code == 0
+    assert err.startswith("counting: ")
+    assert " decisions so far" in err
+    assert "effective: different for the target          about " in out
+    assert " (estimate, 99 %: " in out
 
 
 def test_refine_writes_a_child(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

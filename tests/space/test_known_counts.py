@@ -11,7 +11,7 @@ import pytest
 
 from engine.space import counting
 from engine.space.constraints import parse
-from engine.space.counting import Counts, counts
+from engine.space.counting import Counts, counts, rounded
 from engine.space.design import Space, load
 from engine.space.diagram import Effort, TooEntangledError
 from engine.space.effective import forms
@@ -149,7 +149,16 @@ def test_an_estimate_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     found = counts(entangled)
     assert (found.raw, found.paper, found.keys) == (exact.raw, exact.paper, exact.keys)
     assert found.effective_within is not None
+    assert (exact.shown("effective"), exact.shown("paper")) == (f"{exact.effective:,}", "-")
+    assert found.shown("effective") == f"~{rounded(found.effective)}"
     assert found.effective_within[0] <= exact.effective <= found.effective_within[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (87, "87"), (1_234, "1,230"), (999_999_999, "1,000,000,000"), (771_374_244_869_570, "7.71e+14")]
+)
+def test_an_estimate_is_written_with_the_digits_that_stand(value: int, text: str) -> None:
+    assert rounded(value) == text
 
 
 def test_effort_is_bounded_and_reported() -> None:
