@@ -87,8 +87,9 @@ def _train(chosen: Sequence[Chosen], args: argparse.Namespace, argv: Sequence[st
 
 
 def _tables(entries: Sequence[Entry], chosen: Sequence[Chosen], *, test: bool) -> list[Table]:
+    from engine.analysis.repeated import Which
     from engine.comparison import tables
-    from engine.comparison.measured import Which, between
+    from engine.comparison.measured import between
 
     kinds: list[Which] = ["test", "validation"] if test else ["validation"]
     made = [tables.results(entries, kind) for kind in kinds]

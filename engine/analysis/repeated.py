@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from engine.space.graph import Graph
 from engine.store.evaluations import Evaluation
+
+Which = Literal["validation", "test"]
+"""Of which images a figure speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,18 @@ def _of(key: str, group: Sequence[Evaluation]) -> Repeated:
 def _column(values: Sequence[float | None]) -> Figure | None:
     held = [v for v in values if v is not None]
     return figure(held) if held else None
+
+
+def difference(ours: Sequence[Evaluation], theirs: Sequence[Evaluation], which: Which) -> Figure | None:
+    """Target accuracy of ours minus theirs (points) where both were trained on the same batches; None if nowhere."""
+    other = {(e.seed, e.repeat): value for e in theirs if (value := _value(e, which)) is not None}
+    gaps = [value - other[e.seed, e.repeat] for e in ours
+            if (e.seed, e.repeat) in other and (value := _value(e, which)) is not None]  # fmt: skip
+    return figure(gaps) if gaps else None
+
+
+def _value(evaluation: Evaluation, which: Which) -> float | None:
+    if not evaluation.state.has_result:
+        return None
+    values = evaluation.accuracy if which == "validation" else evaluation.test
+    return values[0] if values else None

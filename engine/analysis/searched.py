@@ -10,7 +10,7 @@ from engine.analysis.holding import holding
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.space.space import Ancestor, Space
-from engine.store.evaluations import read_evaluations, remark
+from engine.store.evaluations import Evaluation, read_evaluations, remark
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
 from engine.store.trials import Curve, RunInfo, Training, Trial
@@ -32,8 +32,13 @@ class Searched:
     sample: Sample
     curves: Mapping[str, Curve]
     """By training id; empty unless asked for."""
-    unsealed: str | None = None
-    """That the run's test set was opened, in words; None if it is unseen."""
+    evaluations: Sequence[Evaluation] = ()
+    """Graphs of the run trained again with fresh seeds."""
+
+    @property
+    def unsealed(self) -> str | None:
+        """That the run's test set was opened, in words; None if it is unseen."""
+        return remark(self.evaluations)
 
     @property
     def is_complete(self) -> bool:
@@ -90,4 +95,4 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
                                 "look at a wider constraint")
         table = table.where(rows, f"{table.name} where {' and '.join(map(str, phrases))}")
         space = replace(space, lineage=(*space.lineage, Ancestor(table.name, tuple(phrases))))
-    return Searched(folder, info, space, trials, trainings, table, kept, remark(read_evaluations(folder)))
+    return Searched(folder, info, space, trials, trainings, table, kept, read_evaluations(folder))

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from engine.analysis.repeated import Figure, Repeated, figure
+from engine.analysis.repeated import Figure, Repeated, Which, difference
 from engine.analysis.trajectory import Trajectory, trajectory
 from engine.evaluation.choice import best_graphs
 from engine.evaluation.final import Chosen, Evaluated
 from engine.references import dml
-from engine.store.evaluations import Evaluation
 from engine.store.reader import RunReader
-
-Which = Literal["validation", "test"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,21 +77,6 @@ def names(chosen: Sequence[Chosen]) -> list[str]:
     """`digits/A, asha`; runs that would be called the same are told apart by their folders."""
     plain = [f"{c.space.name}, {c.info.strategy.get('name')}" for c in chosen]
     return [n if plain.count(n) == 1 else f"{n} ({c.folder.name})" for n, c in zip(plain, chosen, strict=True)]
-
-
-def difference(ours: Sequence[Evaluation], theirs: Sequence[Evaluation], which: Which) -> Figure | None:
-    """Target accuracy of ours minus theirs (points) where both were trained on the same batches; None if nowhere."""
-    other = {(e.seed, e.repeat): value for e in theirs if (value := _value(e, which)) is not None}
-    gaps = [value - other[e.seed, e.repeat] for e in ours
-            if (e.seed, e.repeat) in other and (value := _value(e, which)) is not None]  # fmt: skip
-    return figure(gaps) if gaps else None
-
-
-def _value(evaluation: Evaluation, which: Which) -> float | None:
-    if not evaluation.state.has_result:
-        return None
-    values = evaluation.accuracy if which == "validation" else evaluation.test
-    return values[0] if values else None
 
 
 @dataclass(frozen=True, slots=True)

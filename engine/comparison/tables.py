@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.analysis.repeated import Figure, Repeated
-from engine.comparison.measured import Against, Entry, Which, spent
+from engine.analysis.repeated import Figure, Repeated, Which
+from engine.comparison.measured import Against, Entry, spent
 from engine.report.progress import duration
 from engine.report.summary import edges_text
 from engine.report.tables import Table

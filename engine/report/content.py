@@ -133,7 +133,7 @@ def _final(chapter: Chapter) -> Section:
     return Section(
         f"Result in {run.space.name}",
         items=tuple(summary.remarks(chapter)),
-        tables=(summary.results(chapter),),
+        tables=tuple(t for t in (summary.results(chapter), summary.retrained(chapter)) if t),
         pictures=(
             Picture("figure-4-result", f"EDF of {run.space.name} beside named graphs of the same nodes; {bands[0].words()}",
                     f"Empirical distribution of validation error: {curve.legend()}; marked: {lines}",

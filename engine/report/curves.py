@@ -56,8 +56,11 @@ def _panel(
     for i, band in enumerate(bands):
         breaks = [low, *band.breaks.tolist(), max(high, float(band.breaks[-1]))]
         lower, upper = ([limit[0], *limit.tolist()] for limit in (band.lower, band.upper))
-        axes.fill_between(breaks, lower, upper, step="pre", color=PALETTE[i % len(PALETTE)], alpha=0.2, linewidth=0,
-                          label=fill(band.words(), WRAP))
+        if (band.upper > band.lower).any():
+            axes.fill_between(breaks, lower, upper, step="pre", color=PALETTE[i % len(PALETTE)], alpha=0.2, linewidth=0,
+                              label=fill(band.words(), WRAP))
+        else:  # its words say why there is none: no swatch for what is not drawn
+            axes.plot([], [], " ", label=fill(band.words(), WRAP))
     for i, edf in full:
         errors, shares = edf.steps()
         every = max(1, len(errors) // POINTS)
@@ -85,15 +88,34 @@ def _label(edf: Edf) -> str:
     return f"{edf.label}, n = {edf.n}" + (f" ({', '.join(notes)})" if notes else "")
 
 
+FEW = 10
+"""Trials after which the best so far says something; what lies far above it is cut, or a first graph that hardly learned
+would press every later step into one line."""
+
+
 def trajectory_figure(paths: Sequence[tuple[str, Trajectory]]) -> Figure:
-    """Best validation error so far against graph-epochs (logarithmic), a curve a run."""
+    """Best validation error so far against graph-epochs (logarithmic), a curve a run; first errors may lie above the frame."""
     made = figure(COLUMN, 2.5)
     axes = place(made, 0.6, 0.1, COLUMN - 0.7, 1.95)
     for i, (name, path) in enumerate(paths):
         axes.plot(path.epochs.clip(min=1), path.best, drawstyle="steps-post", color=PALETTE[i % len(PALETTE)],
                   linestyle=DASHES[i % len(DASHES)], label=f"{name}, {len(path.graphs)} trials")
+    if shown := _worth_showing([path for _, path in paths]):
+        axes.set_ylim(*shown)
     axes.set_xscale("log")
     axes.set_xlabel("graph-epochs trained")
     axes.set_ylabel("best validation error so far (%)")
     axes.legend(loc="upper right")
     return made
+
+
+def _worth_showing(paths: Sequence[Trajectory]) -> tuple[float, float] | None:
+    """Errors from the lowest to as far again above the best after a few trials; None where matplotlib's own range will do."""
+    found = [values for path in paths if len(values := path.best[path.best == path.best])]
+    if not found:
+        return None
+    low, high = min(float(v[-1]) for v in found), max(float(v[min(FEW, len(v)) - 1]) for v in found)
+    top = low + 2 * (high - low)
+    if high == low or top >= max(float(v[0]) for v in found):
+        return None
+    return low - 0.05 * (top - low), top

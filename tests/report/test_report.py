@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import html.parser
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from engine.analysis.bands import band
+from engine.analysis.edf import Edf
+from engine.analysis.searched import read
+from engine.analysis.trajectory import Trajectory
+from engine.references import dml
 from engine.report.__main__ import main
 from engine.report.build import FORMATS, chosen, files, gather
+from engine.report.curves import edf_figure, trajectory_figure
+from engine.report.lineage import chapters
+from engine.report.style import styled
+from engine.report.summary import best
 from engine.store.evaluations import EvaluationFile
 from tests.analysis.folders import written
 from tests.store.test_evaluations import made as made_evaluation
@@ -209,3 +220,46 @@ def test_the_methods_say_whether_the_test_set_was_opened(tmp_path: Path) -> None
     told = files(gather([folder]), ["md"])["report.md"]
     assert b"The test set was not read." not in told
     assert b"digits/X: the test set was opened first on 2026-01-02, for 1 graph: it is no longer unseen." in told
+
+
+def test_graphs_trained_again_stand_beside_what_they_were_chosen_for(tmp_path: Path) -> None:
+    folder = written(tmp_path / "run", "digits/X", 20)
+    assert "table-2-retrained.csv" not in files(gather([folder]), ["csv"])
+    top = best(chapters([read(folder)])[0])[0].graph
+    plain = dml(top.models)
+    with EvaluationFile(folder) as file:
+        file.add([made_evaluation(key=g.key, graph=str(g), repeat=1_000_000 + r, accuracy=(value, 90.0, 90.0))
+                  for g, values in ((top, (95.0, 96.0, 97.0)), (plain, (94.0, 94.0, 97.0))) for r, value in enumerate(values)])
+    rows = list(csv.DictReader(files(gather([folder]), ["csv"])["table-2-retrained.csv"].decode().splitlines()))
+    assert [r["graph"] for r in rows] == ["best 1", "DML of 3 nodes (losses summed)"]
+    assert [r["validation (%)"] for r in rows] == ["96.00 ± 1.00", "95.00 ± 1.73"]
+    assert [r["over DML (validation) [95 %]"] for r in rows] == ["+1.00 [-1.48, +3.48]", "-"]
+    assert "test (%)" not in rows[0]
+    with EvaluationFile(folder) as file:
+        file.add([made_evaluation(key=top.key, graph=str(top), accuracy=(95.0, 90.0, 90.0), test=(88.0, 80.0, 80.0))])
+    rows = list(csv.DictReader(files(gather([folder]), ["csv"])["table-2-retrained.csv"].decode().splitlines()))
+    assert [r["test (%)"] for r in rows] == ["88.00", "-"]
+
+
+def test_a_first_graph_that_hardly_learned_does_not_flatten_the_rest() -> None:
+    def path(*best: float) -> Trajectory:
+        steps = np.arange(1, len(best) + 1)
+        return Trajectory(steps, 30.0 * steps, 1.0 * steps, np.array(best))
+
+    with styled():
+        (axes,) = trajectory_figure([("A", path(75.0, 5.0, *[4.0] * 20, 3.0)), ("B", path(np.nan, 4.5, *[3.5] * 30))]).axes
+        assert axes.get_ylim() == pytest.approx((2.9, 5.0))
+        (axes,) = trajectory_figure([("A", path(4.5, *[4.0] * 20, 3.0))]).axes
+        assert axes.get_ylim()[1] > 4.5
+        (axes,) = trajectory_figure([("A", path(np.nan))]).axes
+
+
+def test_a_band_that_has_no_width_gets_words_and_no_swatch() -> None:
+    def drawn(fraction: float) -> tuple[int, list[str]]:
+        edf = Edf("X", np.array([1.0, 2.0, 3.0]), fraction=fraction)
+        with styled():
+            (axes,) = edf_figure([edf], bands=[band(edf)]).axes
+        return len(axes.collections), [t.get_text().partition(" (")[0] for t in axes.get_legend().get_texts()]
+
+    assert drawn(0.0)[0] == 1
+    assert drawn(1.0) == (0, ["the whole space was trained", "X, n = 3"])
