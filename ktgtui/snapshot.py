@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from engine.analysis.edf import Edf
     from engine.space.counting import Counts
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from engine.store.trials import Curve, RunInfo, Training, Trial
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceView:
+class SpaceView(msgspec.Struct, frozen=True):
     """One design space on disk, or the reason why its file cannot be used."""
 
     name: str
@@ -38,8 +39,7 @@ class SpaceView:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunView:
+class RunView(msgspec.Struct, frozen=True):
     """One run folder in a line."""
 
     folder: Path
@@ -91,8 +91,7 @@ class RunDetail:
     """Learning curves of the trainings that were wished for, by id; those that have none yet are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(msgspec.Struct, frozen=True):
     """What the next looks shall carry beyond the summary."""
 
     run: Path | None = None

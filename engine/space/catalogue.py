@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+
+import msgspec
 
 CUTOFF = "cutoff"
 THROUGH = "through"
 
 
-@dataclass(frozen=True, slots=True)
-class GateFacts:
+class GateFacts(msgspec.Struct, frozen=True):
     """What counting needs to know of a gate: whether its edge is open, and what it equals on a label edge."""
 
     open: bool = True
@@ -32,8 +32,7 @@ GATES: dict[str, GateFacts] = {
 """Built-in gates (paper section 3; Minami et al. 2020, eq. 6-9; `negative-linear` is a later public variant)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
+class DatasetFacts(msgspec.Struct, frozen=True):
     """What is known of a data set without loading it."""
 
     classes: int
@@ -53,8 +52,7 @@ DATASETS: dict[str, DatasetFacts] = {
     "svhn": DatasetFacts(10, (3, 32, 32), 73_257),
 }
 
-@dataclass(frozen=True, slots=True)
-class OwnDataset:
+class OwnDataset(msgspec.Struct, frozen=True):
     """A data set that lies in the data folder itself: `npz:NAME`, `folder:NAME` or `folder:NAME@SIDE`."""
 
     kind: str

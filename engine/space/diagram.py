@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
+import msgspec
+
 from engine.errors import SpaceError
 from engine.space.formula import All, Any, Formula, Not, Same, Tally, Within
 
@@ -51,8 +53,7 @@ class Effort:
             self.report(self.built)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """One decision: variables that take their value together, and the values open to them."""
 
     variables: tuple[int, ...]

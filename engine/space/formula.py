@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, combinations
+
+import msgspec
 
 from engine.space import variables
 from engine.space.catalogue import GATES
@@ -20,23 +21,20 @@ CLOSED = frozenset(name for name, facts in GATES.items() if not facts.open)
 """Gates that remove their edge."""
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(msgspec.Struct, frozen=True):
     """The variable takes one of the values."""
 
     variable: int
     values: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
+class Same(msgspec.Struct, frozen=True):
     """All the variables take one value."""
 
     variables: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """Between `low` and `high` of the parts hold. A part may stand for several: each goes with its number."""
 
     parts: frozenset[tuple[Formula, int]]
@@ -44,18 +42,15 @@ class Tally:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(msgspec.Struct, frozen=True):
     part: Formula
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(msgspec.Struct, frozen=True):
     parts: frozenset[Formula]
 
 
-@dataclass(frozen=True, slots=True)
-class Any:
+class Any(msgspec.Struct, frozen=True):
     parts: frozenset[Formula]
 
 

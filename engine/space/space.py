@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from engine.space.sampling import Sampler
 
 
-@dataclass(frozen=True, slots=True)
-class Ancestor:
+class Ancestor(msgspec.Struct, frozen=True):
     """One step of a lineage: a space's name and the phrases it added."""
 
     name: str

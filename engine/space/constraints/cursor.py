@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from engine.errors import nearest
 from engine.space.constraints.tokens import PhraseError, Token, tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """What names and numbers a phrase may use: a space's nodes and, for suggestions, its own models and gates."""
 
     nodes: int | None = None

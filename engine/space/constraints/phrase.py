@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from engine.space.constraints.cursor import Vocabulary
 from engine.space.constraints.meaning import meaning
@@ -12,8 +12,7 @@ from engine.space.formula import Formula, holds
 from engine.space.graph import Graph
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(msgspec.Struct, frozen=True):
     """One constraint. Phrases are equal if they say the same in the same order; `str` gives the long form."""
 
     expression: Expression

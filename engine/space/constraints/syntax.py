@@ -7,8 +7,9 @@ A phrase is what a researcher writes in the constraint column of the paper's Tab
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from engine.space import variables
 from engine.space.graph import LABEL, edges
@@ -26,8 +27,7 @@ SHORT = re.compile(r"m\d+|L[y\d]\d")
 """Short forms of variables: m2, Ly2, L21."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """`m[node]`: the model of a node."""
 
     node: Where
@@ -44,8 +44,7 @@ class Model:
         return f"m[{self.node}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(msgspec.Struct, frozen=True):
     """`L[source,target]`: the gate on an edge."""
 
     source: Where
@@ -74,8 +73,7 @@ def _covers(where: Where, node: int) -> bool:
 Reference = Model | Gate
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True):
     """`a = b = VALUE`, `a in {..}`: the references are tied to each other, and restricted if there is a relation."""
 
     references: tuple[Reference, ...]
@@ -90,8 +88,7 @@ class Compare:
         return f"{tied} {self.relation} {{{names}}}" if "in" in self.relation else f"{tied} {self.relation} {names}"
 
 
-@dataclass(frozen=True, slots=True)
-class Differ:
+class Differ(msgspec.Struct, frozen=True):
     """`a != b`."""
 
     left: Reference
@@ -104,8 +101,7 @@ class Differ:
 Comparison = Compare | Differ
 
 
-@dataclass(frozen=True, slots=True)
-class Quantified:
+class Quantified(msgspec.Struct, frozen=True):
     """`any of ...`, `none of ...`: over the members of the comparison's group."""
 
     kind: Literal["any", "none"]
@@ -115,8 +111,7 @@ class Quantified:
         return f"{self.kind} of {self.comparison}"
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """`count(...) <= 4`: how many members of the comparison's group satisfy it."""
 
     comparison: Comparison
@@ -127,8 +122,7 @@ class Count:
         return f"count({self.comparison}) {self.relation} {self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pretrained:
+class Pretrained(msgspec.Struct, frozen=True):
     """`pretrained = none`, `some`, or `node 2` (whatever the others are)."""
 
     which: Literal["none", "some"] | int
@@ -138,32 +132,28 @@ class Pretrained:
         return f"pretrained {self.relation} {self.which if isinstance(self.which, str) else f'node {self.which}'}"
 
 
-@dataclass(frozen=True, slots=True)
-class Taught:
+class Taught(msgspec.Struct, frozen=True):
     """A label reaches the target by an open path (a pre-trained node knows labels)."""
 
     def __str__(self) -> str:
         return "taught"
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(msgspec.Struct, frozen=True):
     part: Expression
 
     def __str__(self) -> str:
         return f"not {_inner(self.part, Conjunction, Disjunction)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunction:
+class Conjunction(msgspec.Struct, frozen=True):
     parts: tuple[Expression, ...]
 
     def __str__(self) -> str:
         return " and ".join(_inner(p, Conjunction, Disjunction) for p in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Disjunction:
+class Disjunction(msgspec.Struct, frozen=True):
     parts: tuple[Expression, ...]
 
     def __str__(self) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from engine.errors import SpaceError
 from engine.space.constraints.syntax import NAME
@@ -44,8 +45,7 @@ def _pointer(text: str, column: int, width: int = 72) -> str:
     return f"  {before}{piece}{after}\n  {' ' * (len(before) + column - start)}^"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     kind: Kind
     text: str
     column: int
