@@ -7,12 +7,16 @@ from the one before.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
+from typing import cast
 
 from rich.color import Color, ColorSystem
 from rich.console import Console
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
+from textual.geometry import Region
 from textual.strip import Strip
 
 Codes = tuple[str, str, str]
@@ -30,6 +34,30 @@ class Frames(Compositor):
     def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
         update = super().render_full_update(simplify)
         return Whole(update.strips, update.region)
+
+    def _render_chops(self, crop: Region, is_rendered_line: Callable[[int], bool]) -> Sequence[Mapping[int, Strip]]:
+        """Textual renders every widget that touches the crop, containers too, of which nothing is seen. Here a widget renders
+        the lines of which no widget before it has taken all: half of a page down."""
+        cuts = self.cuts
+        chops: list[dict[int, Strip | None]] = [dict.fromkeys(places[:-1]) for places in cuts]
+        ends = {y: {x: end for x, end in pairwise(cuts[y]) if x < crop.right and end > crop.x}
+                for y in crop.line_range if is_rendered_line(y)}
+        bare = {y: [*places] for y, places in ends.items()}
+        for widget, (region, clip) in self.visible_widgets.items():
+            seen = region.intersection(clip)
+            left, right = seen.column_span
+            taken = {y: [x for x in bare[y] if left <= x < right] for y in seen.line_range if y in bare}
+            wanted = [y for y, places in taken.items() if places]
+            if not wanted:
+                continue
+            top = wanted[0]
+            strips = widget.render_lines(Region(left - region.x, top - region.y, seen.width, wanted[-1] + 1 - top))
+            for y in wanted:
+                strip = strips[y - top]
+                for x in taken[y]:
+                    chops[y][x] = strip.crop(x - left, ends[y][x] - left)
+                bare[y] = [x for x in bare[y] if not left <= x < right]
+        return cast("Sequence[Mapping[int, Strip]]", chops)  # as Textual has it: what no widget takes stays None
 
 
 class Changes(ChopsUpdate):

@@ -48,6 +48,8 @@ class Lines(Widget):
             for name in (role, over):
                 if (style := palette.get(name)) is not None:
                     found = found + style
+            for one in self.get_line_filters():  # here once a style, and not once a piece of every line
+                found = one.apply([Segment("", found)], self.background_colors[1])[0].style or found
             same = next((ink for ink in self._inks.values() if ink == found), found)
             found = self._inks[role, over] = same  # one object a style: pieces of lines are compared by it
         return found
@@ -91,10 +93,6 @@ class Lines(Widget):
         if self.gutter:
             return super().render_lines(crop)
         strips = [self.render_line(y) for y in crop.line_range]
-        if filters := self.get_line_filters():
-            ground = self.background_colors[1]
-            for one in filters:
-                strips = [strip.apply_filter(one, ground) for strip in strips]
         if crop.column_span == (0, self.size.width):
             return strips
         return [strip.crop(*crop.column_span) for strip in strips]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, VerticalScroll
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.widgets import Static
 
-from ktgtui.frames import Changes, Whole
+from ktgtui.frames import Changes, Frames, Whole
 
 WIDTH, HEIGHT, CUT = 14, 3, 6
 """Two widgets side by side, the second one from column CUT on."""
@@ -129,3 +133,50 @@ def test_links_are_kept() -> None:
     assert "\x1b]8;" in sent
     assert "https://example.org" in sent
     assert sent.endswith("\x1b[31mb\x1b[39m")
+
+
+class Stacked(App[None]):
+    """Widgets beside, inside and over each other, one of them out of the screen by half."""
+
+    CSS = """
+    Screen { layers: below above; }
+    #left { width: 12; border: round red; }
+    #tall { height: 40; }
+    #over { layer: above; width: 9; height: 3; offset: 8 2; background: blue; }
+    #outside { layer: above; width: 9; height: 3; offset: 25 6; }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static("one two three four five six seven", id="left")
+            with VerticalScroll():
+                yield Static("\n".join(f"line {n} " * 4 for n in range(40)), id="tall")
+        yield Static("over the others", id="over")
+        yield Static("half outside", id="outside")
+
+
+async def test_what_is_composed_is_what_textual_composes() -> None:
+    """For every rectangle of the screen, each line of it wanted or not."""
+    app = Stacked()
+    async with app.run_test(size=(30, 9)) as pilot:
+        app.screen.query_one(VerticalScroll).scroll_to(y=3, animate=False)
+        await pilot.pause()
+        textual = app.screen._compositor
+        for left, top, right in product(range(0, 30, 3), range(9), (15, 30)):
+            crop = Region(left, top, max(1, right - left), 9 - top)
+            own, theirs = (kind._render_chops(textual, crop, lambda y: y % 3 < 2) for kind in (Frames, Compositor))
+            for y in (y for y in crop.line_range if y % 3 < 2):
+                assert [*own[y]] == [*theirs[y]]
+                for (x, strip), end in zip(own[y].items(), textual.cuts[y][1:], strict=True):
+                    assert strip == (theirs[y][x] if x < crop.right and end > left else None)
+
+
+async def test_a_container_that_its_children_hide_is_not_rendered() -> None:
+    app = Stacked()
+    async with app.run_test(size=(30, 9)) as pilot:
+        await pilot.pause()
+        rendered = []
+        for widget in app.screen.query("*"):
+            widget.render_lines = lambda crop, widget=widget, plain=widget.render_lines: rendered.append(widget) or plain(crop)  # type: ignore
+        Frames._render_chops(app.screen._compositor, Region(14, 0, 16, 2), lambda y: True)  # type: ignore[arg-type]
+        assert [widget.id for widget in rendered] == ["tall"]
