@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from engine.space.design import load
 from engine.space.graph import Edge, Graph
 from engine.store.runs import Run
@@ -102,7 +104,7 @@ def test_only_searches_with_the_runs_seed_and_protocol_count(tmp_path: Path) -> 
 def test_what_cannot_be_read_counts_as_nothing(tmp_path: Path) -> None:
     run = chosen(run_folder(tmp_path / "runs" / "x", "digits/X", n=5, total=5))
     graph = load("digits/X").sample(1, 0)[0]
-    view = replace(run.view, folder=tmp_path / "gone")
+    view = msgspec.structs.replace(run.view, folder=tmp_path / "gone")
     graphlist.add(graphlist.path(tmp_path, run.space.slug), graph, "for a test")
     assert queued.read(run, [view], tmp_path).waiting == {graph.effective().key}
     graphlist.path(tmp_path, run.space.slug).write_text("no graph\n")
