@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -57,6 +58,12 @@ def run(command: Callable[[], int], after_interrupt: str = "") -> int:
         # The reader went away (`| head`): not an error, and the interpreter must not complain again while it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        # Looking whether a path is there raises this, wherever a command is given one: a mistyped argument, not a fault.
+        print(f"error: {str(error.filename)[:60]}...: the name is too long for a file; name a shorter one", file=sys.stderr)
+        return BAD_INPUT
     return code
 
 

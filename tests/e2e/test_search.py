@@ -392,6 +392,7 @@ def test_a_phrase_that_cannot_be_read_is_shown_with_a_caret(here: Path, search: 
         (["digits/X", "--exhaustive", "--set", "protocol.epochs=five"], "protocol.epochs"),
         (["digits/X", "--exhaustive", "--set", "protocol.train=1400"], "1,500 training images of digits"),
         (["digits/X", "--graphs", "none.txt"], "none.txt: cannot be read"),
+        (["digits/X", "--random", "3", "--run", "n" * 300], "the name is too long for a file"),
     ],
 )
 def test_a_bad_command_line_is_refused(search: Search, arguments: list[str], said: str) -> None:

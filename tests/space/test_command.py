@@ -173,6 +173,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "no space file given"),
         (["nope"], "there is no space file 'nope'"),
+        (["n" * 300], f"{'n' * 60}...: the name is too long for a file; name a shorter one"),
         (["X", "--whatif", "L[2,1] = throgh"], "did you mean 'through'"),
         (["X", "--refine", "L[2,1] = cutoff"], "cannot hold together"),
         (["A", "--refine", "L[*,1] = cutoff"], "no valid graph is left"),
