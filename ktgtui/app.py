@@ -52,6 +52,7 @@ class Workbench(App[None]):
         Binding("q", "quit", "quit", id="quit"),
         Binding("question_mark", "list('keys')", "keys", key_display="?", id="list.keys"),
         Binding("ctrl+p", "list('keys')", "keys", show=False, id="list.palette"),
+        Binding("slash", "list('places')", "find", show=False, id="list.find"),
         Binding("colon", "list('places')", "go to", key_display=":", id="list.places"),
         Binding("N", "list('news')", "news", show=False, id="list.news"),
         Binding("u", "undo", "undo", show=False, id="undo"),

@@ -20,7 +20,7 @@ from ktgtui.snapshot import RunDetail
 MOST = 1_200
 """Graphs of a space that is still drawn whole: C has 1,134."""
 
-LEVELS = ((0.01, "best 1 %"), (0.10, "best 10 %"), (0.50, "better half"), (1.0, "rest"))
+LEVELS = ((0.01, "best 1 %"), (0.10, "10 %"), (0.50, "half"), (1.0, "rest"))
 """Shares of the graphs with a result, best first, and what a mark means."""
 MARKS = ("█", "▓", "▒", "░")
 PLAIN_MARKS = ("#", "%", "=", "-")

@@ -13,24 +13,35 @@ from ktgtui.screens.listing import Entry, Listing
 from ktgtui.subject import work_on
 
 if TYPE_CHECKING:
+    from textual.dom import DOMNode
+
     from engine.analysis.advice import Advised
     from ktgtui.app import Workbench
 
 
+FOREIGN = {"app.focus_next": "next part of the page", "app.focus_previous": "part before"}
+"""Textual's own bindings in words."""
+UNTOLD = {"screen.copy_text", "help_quit", "app.help_quit"}
+"""Of Textual too: text is not selected by mouse here; `y` copies."""
+
+
 def keys(app: Workbench) -> None:
     """Every key that does something here; Enter does it."""
-    entries, actions = [], {}
+    keys: dict[str, list[str]] = {}
+    actions: dict[str, tuple[DOMNode, str, str]] = {}
     every = sorted(app.screen.active_bindings.values(), key=lambda active: not active.binding.show)  # own keys first
     for active in every:
         binding = active.binding
-        name = f"{binding.key} {binding.action}"
-        actions[name] = (active.node, binding.action)
-        key = binding.key_display or app.get_key_display(binding)
-        entries.append(Entry(name, key, binding.description or binding.action))
+        if binding.action in UNTOLD:
+            continue
+        keys.setdefault(binding.action, []).append(binding.key_display or app.get_key_display(binding))
+        does = FOREIGN.get(binding.action, binding.description) or binding.action
+        actions.setdefault(binding.action, (active.node, binding.action, does))
+    entries = [Entry(name, "  ".join(dict.fromkeys(keys[name])), does) for name, (_, _, does) in actions.items()]
 
     async def taken(name: str | None) -> None:
         if name is not None:
-            node, action = actions[name]
+            node, action, _ = actions[name]
             await app.run_action(action, node)
 
     app.push_screen(Listing("key", entries, "do it"), taken)

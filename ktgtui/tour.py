@@ -173,7 +173,7 @@ ONWARD: Mapping[Kind, str] = {
     Kind.WAIT: "see it run",
     Kind.RESUME: "go on with it",
     Kind.LOOK: "look at its curves",
-    Kind.CHOOSE: "take the paper's constraint",
+    Kind.CHOOSE: "the paper's constraint",
     Kind.DECIDE: "write the smaller space",
     Kind.JUDGE: "the best graphs",
     Kind.EVALUATE: "train them again with fresh seeds",

@@ -25,15 +25,16 @@ from ktgtui.ranking import Ranked, named, ranked, retrained
 from ktgtui.screens.form import Field, Form, Values
 from ktgtui.screens.page import Page
 from ktgtui.snapshot import RunDetail, Snapshot
-from ktgtui.trialrows import cells, gate_titles
+from ktgtui.trialrows import Keep, cells, gate_titles, keeper
 from ktgtui.widgets.note import Note, Paragraph
+from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.sketch import Sketch
 from ktgtui.widgets.table import Cell, Column, Table
 
 FIXED = (Column("", 4, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
          Column("n", 2, right=True), Column("models", 17, least=92))
-AGAIN = Column("again %", 12, right=True)
-TEST = Column("test %", 12, right=True)
+AGAIN = Column("again acc %", 12, right=True)
+TEST = Column("test acc %", 12, right=True)
 TALL = 34
 """Screen lines from which the graph under the cursor is drawn too."""
 OPEN = "open the test set"
@@ -50,6 +51,8 @@ class BestPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("E", "evaluate", "train again", id="best.evaluate"),
         Binding("e", "report", "export report", id="best.report"),
+        Binding("slash", "filter", "filter", key_display="/", id="best.filter"),
+        Binding("escape", "unfilter", "all graphs", show=False, id="best.unfilter"),
     ]
 
     def __init__(self) -> None:
@@ -61,11 +64,15 @@ class BestPage(Page):
         self._dml: dict[tuple[str, ...], Ranked] = {}
         """The DML graph by its nodes' models."""
         self._certificate: Certificate | None = None
+        self._rows: Rows = ((), ())
+        self._filter = ""
+        self._keep: Keep | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="best-head")
         yield Table[Ranked](FIXED, lambda r: (), lambda r: (r.place > 0, r.trial.key), "no graph with a result yet",
                             moved=self._moved, id="ranking")
+        yield Prompt("filter", "a key, or a phrase: L[y,aux] = through", id="filter")
         yield Note(id="best-foot")
         yield Sketch(id="best-sketch")
 
@@ -95,15 +102,50 @@ class BestPage(Page):
             return
         if run.trials is not self._asked or not self.is_mounted:
             return
-        (besides, drawn), self._evaluations = found
+        self._rows, self._evaluations = found
+        besides, drawn = self._rows
         self._dml = {r.graph.models: r for r in (*besides, *drawn) if r.is_dml}
         titles = tuple(Column(t, 3, least=72) for t in gate_titles(run.space.nodes))
         edges = len(titles)
         again = (AGAIN,) if self._evaluations else ()
         test = (TEST,) if any(e.test for e in self._evaluations) else ()
         self._table._cells = lambda row: _cells(row, edges, bool(again), bool(test))
-        self._table.show((*besides, *drawn), (*FIXED, *again, *test, *titles, Column("known as", 10, grows=True, least=100)))
+        self._columns = (*FIXED, *again, *test, *titles, Column("known as", 10, grows=True, least=100))
+        self._fill(run)
+
+    _columns: tuple[Column, ...] = FIXED
+
+    def _fill(self, run: RunDetail) -> None:
+        """The rows that pass the filter; what they are held against stays."""
+        besides, drawn = self._rows
+        kept = drawn if self._keep is None else tuple(row for row in drawn if self._keep(row.trial))
+        self._table.empty = "no graph passes the filter" if self._filter else "no graph with a result yet"
+        self._table.show((*besides, *kept), self._columns)
         self._tell(run)
+
+    def action_filter(self) -> None:
+        self.query_one("#filter", Prompt).ask(self._filter)
+
+    def action_unfilter(self) -> None:
+        if self._filter and (run := self.workbench.snapshot.chosen):
+            self._filter, self._keep = "", None
+            self._fill(run)
+        else:
+            self.workbench.action_calm()
+
+    @on(Prompt.Answered, "#filter")
+    def _filtered(self, event: Prompt.Answered) -> None:
+        run, text = self.workbench.snapshot.chosen, event.text.strip()
+        if run is None:
+            return
+        try:
+            self._filter, self._keep = text, keeper(text, run.space) if text else None
+        except EngineError as error:
+            event.prompt.complain(str(error))
+            return
+        event.prompt.close()
+        self._fill(run)
+        self._table.focus()
 
     def _certify(self, run: RunDetail) -> None:
         """Hold a finished exhaustive run against its space."""
@@ -126,8 +168,9 @@ class BestPage(Page):
                            ("  validation errors; the best of many flatter themselves.  ", "dim"),
                            (sealed, "warn" if remark(self._evaluations) else "dim")]
         certificate = self._certificate
-        proof: Paragraph = [] if certificate is None else [
-            (certificate.words(), "good" if certificate.is_complete else "bad")]
+        proof: Paragraph = [(f"{len(self._table.rows):,} shown: {self._filter}  ", "accent")] if self._filter else []
+        if certificate is not None:
+            proof = [*proof, (certificate.words(), "good" if certificate.is_complete else "bad")]
         self.query_one("#best-head", Note).show([head, proof])
         self._compare()
 

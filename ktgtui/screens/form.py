@@ -34,6 +34,8 @@ class Form(ModalScreen[Values | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave", id="form.leave"),
         Binding("ctrl+s", "take", "do it", id="form.take"),
+        Binding("up", "app.focus_previous", "line before", show=False, id="form.up"),
+        Binding("down", "app.focus_next", "next line", show=False, id="form.down"),
     ]
 
     def __init__(self, title: str, fields: Sequence[Field], tell: Callable[[Values], Sequence[Paragraph]]) -> None:
@@ -59,6 +61,7 @@ class Form(ModalScreen[Values | None]):
         for field in self._fields:
             self.query_one(f"#label-{field.name}", Note).show([[(field.name, "head")]])
         self.query_one("#form-keys", Note).show([[("enter", "accent"), (" next, at the last line: do it   ", "dim"),
+                                                  ("↑ ↓", "accent"), (" another   ", "dim"),
                                                   ("ctrl+s", "accent"), (" do it   ", "dim"),
                                                   ("esc", "accent"), (" leave", "dim")]])
         self._said()

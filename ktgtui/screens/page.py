@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LEAST = (60, 20)
 """Columns and lines below which a page would show nothing that helps."""
+TALL = 30
+"""Lines from which words may take room that a plot could have."""
 
 
 class Page(Screen[None]):
@@ -53,6 +55,12 @@ class Page(Screen[None]):
     @on(Resize)
     def _measure(self, event: Resize) -> None:
         self.set_class(event.size.width < LEAST[0] or event.size.height < LEAST[1], "-small")
+        self.set_class(event.size.height < TALL, "-short")
+
+    @property
+    def is_short(self) -> bool:
+        """Whether words that stand elsewhere too should leave their lines to a plot."""
+        return self.app.size.height < TALL
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError

@@ -54,7 +54,8 @@ class RefinePage(Page):
         Binding("ctrl+z", "undo", "undo", id="refine.undo"),
         Binding("ctrl+t", "map", "map", id="refine.map"),
         Binding("ctrl+g", "app.list('advice')", "advice", id="refine.advice"),
-        Binding("escape", "leave", "leave the line", show=False, id="refine.leave"),
+        Binding("escape", "leave", "leave the line", id="refine.leave"),
+        Binding("slash", "line", "constraint", key_display="/", id="refine.line"),
     ]
 
     def __init__(self) -> None:
@@ -129,7 +130,7 @@ class RefinePage(Page):
         trials = f"   {run.view.name}, n = {run.edf.n:,}" if run else "   no run of it is chosen: counts only"
         drafts = [[(f"{i}. ", "dim"), (text, "accent")] for i, text in enumerate(self._drafts, 1)]
         self.query_one("#refined", Note).show(
-            [[(space.name, "accent"), (trials, "dim")], [(space.words(), "")], *drafts])
+            [[(space.name, "accent"), (trials, "dim")], *([] if self.is_short else [[(space.words(), "")]]), *drafts])
 
     @property
     def _texts(self) -> tuple[str, ...]:
@@ -259,8 +260,15 @@ class RefinePage(Page):
         elif self._written and not self._input.value and take_back(self.workbench, self._written[-1]):
             self._put("; ".join(self._written.pop().choice.constraints))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the line, escape leaves it and a slash is a letter; elsewhere escape does what it does on every page."""
+        return (self.focused is self._input) is (action == "leave") if action in ("leave", "line") else True
+
     def action_leave(self) -> None:
         self.set_focus(None)
+
+    def action_line(self) -> None:
+        self._input.focus()
 
     def action_accept(self) -> None:
         """Ask for a name and a reason, then write the child."""

@@ -33,7 +33,7 @@ def search_form(workbench: Workbench, reference: str, sample: int | None = None)
         Field("repeats", str(space.protocol.repeats)),
         Field("seed", str(chosen.info.seed if chosen else 0), "a child takes its parent's: the same batches"),
         Field("changes", hint="protocol fields, e.g. epochs=5"),
-        Field("inherit", hint=f"a run whose graphs in this space count, e.g. {known}"),
+        Field("inherit", hint=f"a wider run to count from: {known}"),
         Field("run", hint="run folder (default: runs/SPACE-STRATEGY)"),
     ]
     form = Form(f"search {space.name}", fields, lambda values: _tell(workbench, space, reference, values))

@@ -47,20 +47,35 @@ def tail(path: str, width: int) -> str:
     return "..." + path[3 - width :] if width > 6 else ""
 
 
+ALL_KEYS = "list('keys')"
+"""The action that lists every key."""
+
+
 class KeyBar(Lines):
-    """The keys of the focused widget and of the page, as far as they fit."""
+    """The keys of the focused widget and of the page, as far as they fit whole; last the one that lists them all."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.redraw())
 
     def line(self, y: int, width: int) -> Pieces:
-        runs: list[tuple[str, str]] = []
-        seen = set()
+        keys: dict[str, tuple[str, str]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            if not binding.show or binding.action in seen:
-                continue
-            seen.add(binding.action)
-            key = binding.key_display or self.app.get_key_display(binding)
-            runs += [(f" {key}", "accent"), (f" {binding.description} ", "dim")]
-        return self.inked(runs)
+            if binding.show or binding.action == ALL_KEYS:  # in a text field by the chord alone: `?` is a letter there
+                key = binding.key_display or self.app.get_key_display(binding)
+                keys.setdefault(binding.action, (f" {key}", f" {binding.description} "))
+        listed = keys.pop(ALL_KEYS, None)
+        kept = fitting([*keys.values()], width - sum(map(len, listed or ())))
+        return self.inked([run for key, does in [*kept, *([listed] if listed else [])]
+                           for run in ((key, "accent"), (does, "dim"))])
+
+
+def fitting(keys: Sequence[tuple[str, str]], width: int) -> list[tuple[str, str]]:
+    """As many of the keys, in their order, as stand whole in `width` characters."""
+    kept: list[tuple[str, str]] = []
+    for key, does in keys:
+        width -= len(key) + len(does)
+        if width < 0:
+            break
+        kept.append((key, does))
+    return kept

@@ -7,7 +7,10 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
+from engine.space.catalogue import CUTOFF
+from engine.space.graph import Graph
 from ktgtui.graphmap import HOLE, LEVELS, MARKS, PLAIN_MARKS, ROLES, GraphMap, Spot
+from ktgtui.trialrows import short
 from ktgtui.widgets.lines import Lines, Pieces
 
 
@@ -115,7 +118,7 @@ class Grid(Lines, can_focus=True):
         if spot is None:
             return ""
         dropped = "" if spot.kept else "  dropped by the constraint"
-        return f" {self.cursor + 1}/{len(self._map.spots) if self._map else 0}  {spot.words()}{dropped}  {spot.graph}"
+        return f" {self.cursor + 1}/{len(self._map.spots) if self._map else 0}  {spot.words()}{dropped}  {_briefly(spot.graph)}"
 
     def _legend(self, found: GraphMap) -> list[tuple[str, str]]:
         runs = [(" ", "")]
@@ -123,3 +126,9 @@ class Grid(Lines, can_focus=True):
             runs += [(mark, role), (f" {what}  ", "dim")]
         runs += [(HOLE[1 if self.plain else 0], HOLE[2]), (f" not trained ({found.holes})  x failed  o untaught", "dim")]
         return [*runs, (f"  / dropped ({found.dropped})" if found.dropped else "", "dim")]
+
+
+def _briefly(graph: Graph) -> str:
+    """Models and open edges in as few letters as a line of 80 has room for."""
+    gates = "  ".join(f"{edge} {short(gate)}" for edge, gate in graph.items() if gate != CUTOFF)
+    return f"{' '.join(graph.models)}  {gates}"

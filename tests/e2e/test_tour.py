@@ -84,7 +84,7 @@ def test_a_newcomer_gets_from_nothing_to_the_best_graph(tmp_path: Path, quick: b
         tmux.press("C-n")
         tmux.wait_for("--graph best")
         tmux.press("C-s")
-        tmux.wait_for("again %", patience=SEARCH)
+        tmux.wait_for("again acc %", patience=SEARCH)
         took = time.monotonic() - begun
         tmux.press("q")
         while not tmux.is_over:

@@ -136,3 +136,25 @@ async def test_e_exports_the_report_and_says_where(tmp_path: Path, opened: Opene
         await pilot.press("e")
         await until(pilot, lambda: any("reports/x/report.html" in n.message for n in app._notifications))
     assert (tmp_path / "reports" / "x" / "report.html").stat().st_size > 10_000
+
+
+async def test_graphs_are_filtered_and_what_they_are_held_against_stays(tmp_path: Path, opened: Opened) -> None:
+    folder = run_folder(tmp_path / "runs" / "a", "digits/A", n=60)
+    with Run.open(folder) as run:
+        run.add([], [reference(0, 95.0)], [])
+    async with opened(tmp_path) as pilot:
+        await ranking(pilot)
+        table = pilot.app.screen.query_one("#ranking", Table)
+        every = len(table.rows)
+        await pilot.press("slash", *"L[y,1] = throughh", "enter")
+        assert "expected" in text(pilot) or "throughh" in text(pilot)
+        assert len(table.rows) == every, "a mistake is told and filters nothing"
+        await pilot.press("backspace", "enter")
+        drawn = [row for row in table.rows if row.place]
+        assert drawn
+        assert len(table.rows) < every
+        assert all(row.graph.gate(0, 1) == "through" for row in drawn)
+        assert any(row.is_dml and not row.place for row in table.rows)
+        assert f"{len(table.rows)} shown: L[y,1] = through" in text(pilot)
+        await pilot.press("escape")
+        assert len(table.rows) == every

@@ -10,7 +10,9 @@ from textual.color import Color
 from ktgtui import theme
 from ktgtui.app import Workbench
 from ktgtui.pages import PAGES
+from ktgtui.screens.listing import Listing
 from ktgtui.settings import Settings
+from ktgtui.widgets.bars import fitting
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.screens import text
 
@@ -104,3 +106,41 @@ async def test_readonly_changes_nothing_whatever_is_pressed(study: Path, opened:
                     await pilot.pause()
         assert app.deeds.commands == []
     assert tree() == before
+
+
+def test_the_line_of_keys_holds_whole_keys_and_the_one_that_lists_all() -> None:
+    keys = [(" a", " first "), (" b", " second ")]
+    assert fitting(keys, 19) == keys
+    assert fitting(keys, 18) == keys[:1]
+    assert fitting(keys, 5) == []
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+async def test_every_page_says_how_to_list_its_keys(study: Path, opened: Opened, width: int) -> None:
+    async with opened(study, size=(width, 24)) as pilot:
+        for number in range(1, 7):
+            await pilot.press("escape", str(number))
+            await until(pilot, lambda number=number: pilot.app.current_mode == list(PAGES)[number - 1])  # type: ignore[misc]
+            await pilot.press("escape")
+            await until(pilot, lambda: text(pilot).splitlines()[-1].endswith(" ? keys"))
+
+
+async def test_keys_are_told_once_each_in_words(study: Path, opened: Opened) -> None:
+    async with opened(study) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Listing))
+        entries = pilot.app.screen._entries  # type: ignore[attr-defined]
+        assert len({e.key for e in entries}) == len(entries)
+        told = {e.left: e.right for e in entries}
+        assert told["↑  k"] == "up"
+        assert told["tab"] == "next part of the page"
+        assert all(e.right and e.right[0].islower() for e in entries), [e.right for e in entries]
+
+
+async def test_a_slash_finds_where_nothing_is_filtered(study: Path, opened: Opened) -> None:
+    async with opened(study) as pilot:
+        await pilot.press("slash", *"random60", "enter")
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        await until(pilot, lambda: app.current_mode == "live" and app.wished is not None)
+        assert app.wished.name == "digits-A-random60"  # type: ignore[union-attr]

@@ -91,7 +91,7 @@ def test_screen(shot: Shot, size: tuple[int, int], tmp_path: Path, snap_compare:
                 if key == "4":
                     app.screen.query_one("#phrase").focus()
         if shot.name == "best":
-            await until(pilot, lambda: "again %" in text(pilot))
+            await until(pilot, lambda: "again acc %" in text(pilot))
             await pilot.press("home")
         await until(pilot, lambda: shot.shows in text(pilot))
         await pilot.pause(0.3)

@@ -242,3 +242,18 @@ async def test_readonly_refuses(tmp_path: Path, opened: Opened) -> None:
         await pilot.press("escape", "1", "s")
         assert not isinstance(pilot.app.screen, Form)
     assert not (tmp_path / "spaces").exists()
+
+
+async def test_the_line_says_how_to_leave_it_and_a_slash_goes_back(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "a", "digits/A", n=30)
+    async with opened(tmp_path, size=(80, 24)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RefinePage))
+        line = pilot.app.screen.query_one("#phrase")
+        await pilot.press("5")
+        assert line.value == "5"  # type: ignore[attr-defined]
+        await until(pilot, lambda: "esc leave the line" in text(pilot))
+        await pilot.press("backspace", "escape")
+        await until(pilot, lambda: "/ constraint" in text(pilot) and "leave the line" not in text(pilot))
+        await pilot.press("slash", "m")
+        assert line.value == "m"  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from engine.space.design import load
 from engine.store.runs import Run
 from engine.store.status import Status
 from ktgtui.app import Workbench
+from ktgtui.screens.form import Form
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.made import add, info
@@ -82,3 +83,13 @@ async def test_any_size_is_survived(study: Path, opened: Opened) -> None:
             await pilot.resize_terminal(*size)
             await pilot.pause()
         assert "39,609" in text(pilot)
+
+
+async def test_arrows_go_from_line_to_line_of_a_form(study: Path, opened: Opened) -> None:
+    async with opened(study) as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Form))
+        await pilot.press("down", "down", "up", "ctrl+u", *"17")
+        form = pilot.app.screen
+        assert isinstance(form, Form)
+        assert form.values["repeats"] == "17"
