@@ -51,6 +51,9 @@ class Stopped(BaseException):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint naming the known name closest to `name`, or listing the known ones (at most twelve)."""
     names = sorted(known)
+    small = {each.lower(): each for each in names}
     if close := difflib.get_close_matches(name, names, n=1, cutoff=0.5):
         return f"did you mean {close[0]!r}?"
+    if close := difflib.get_close_matches(name.lower(), small, n=1, cutoff=0.5):
+        return f"did you mean {small[close[0]]!r}?"
     return "known: " + ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")

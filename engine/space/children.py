@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from engine.space.space import Space
 def write(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str | None = None, force: bool = False) -> Path:
     """Write `out`, the child of `parent` that adds `phrases`; its name is `name`, else the file's own.
 
-    The whole file appears or nothing does. Raises SpaceError if `out` exists (unless `force`) or cannot be written.
+    The whole file appears or nothing does. Raises SpaceError if `out` exists (unless `force`), is the parent or above it, or
+    cannot be written.
     """
+    if force and out.resolve() in _ancestry(parent):
+        raise SpaceError(f"{out}: the child extends it, and would be its own ancestor", "choose another name")
     content = _content(parent, phrases, out, name or out.stem)
     put(out, content, force)
     return out
@@ -35,6 +39,15 @@ def put(out: Path, content: str, force: bool = False) -> None:
         _place(out, content, force)
     except OSError as error:
         raise SpaceError(f"{out}: cannot be written: {error.strerror or error}") from None
+
+
+def _ancestry(space: Space) -> Iterator[Path]:
+    """The files of a space's lineage, its own first."""
+    path = space.file
+    while path is not None:
+        yield path.resolve()
+        extends = files.read(path)[0].extends
+        path = None if extends is None else files.find(extends, path.parent)
 
 
 def _content(parent: Space, phrases: tuple[Phrase, ...], out: Path, name: str) -> str:

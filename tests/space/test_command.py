@@ -148,6 +148,19 @@ def test_refine_never_replaces_unasked(capsys: pytest.CaptureFixture[str], tmp_p
     assert load(out).keys < load("A").keys
 
 
+def test_no_child_replaces_what_it_extends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root, child = tmp_path / "root.json", tmp_path / "child.json"
+    assert run(capsys, "A", "--refine", "taught", "--out", str(root))[0] == 0
+    assert run(capsys, str(root), "--refine", "m[2] = m[3]", "--out", str(child))[0] == 0
+    before = root.read_text(), child.read_text()
+    for parent, out in ((child, child), (child, root), (child, tmp_path / "." / ".." / tmp_path.name / "root.json")):
+        code, text, err = run(capsys, str(parent), "--refine", "L[2,1] = through", "--out", str(out), "--force")
+        assert (code, text) == (2, "")
+        assert "the child extends it, and would be its own ancestor; choose another name" in err
+    assert (root.read_text(), child.read_text()) == before
+    assert run(capsys, str(root), "--refine", "m[2] = m[3]", "--out", str(child), "--force")[0] == 0
+
+
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     one = "1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 through"
     other = "1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 3>1 through"
@@ -186,6 +199,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
         (["X", "--sample", "3", "--list"], "--sample and --list: one question at a time"),
         (["X", "--sample", "1", "--seed", "-4"], "seed: must be at least 0, got -4"),
         (["X", "--explain", "1:resnet32"], "graph text"),
+        (["X", "--explain", "1:RESNET32 2:wrn28-2 | y>1 through"], "unknown model 'RESNET32'; did you mean 'resnet32'?"),
         (["A", "--refine", "taught", "--out", "/dev/null/x.json"], "/dev/null/x.json: cannot be written"),
         (["A", "--refine", "taught", "--out", "my space.json"], "'my space' cannot name a space"),
     ],
