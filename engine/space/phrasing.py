@@ -71,7 +71,7 @@ def clause(expression: Expression) -> str:
         case Quantified(kind, comparison):
             return f"{'at least one' if kind == 'any' else 'none'} of {_plural(comparison, 'is')}"
         case Count(comparison, relation, number):
-            return f"{_RELATIONS[relation]} {number} of {_plural(comparison, 'are')}"
+            return f"{_RELATIONS[relation]} {number} of {_plural(comparison, 'is' if number == 1 else 'are')}"
         case Pretrained(which, relation):
             return _pretrained(which, relation)
         case Negation(part):

@@ -13,7 +13,7 @@ from engine.space import counting, phrasing, variables
 from engine.space import formula as f
 from engine.space.catalogue import on_label
 from engine.space.conflicts import Solver
-from engine.space.constraints.syntax import Gate
+from engine.space.constraints.syntax import Gate, Pretrained
 from engine.space.formula import Within
 from engine.space.graph import LABEL, Edge, edges
 from engine.space.phrasing import either
@@ -146,9 +146,9 @@ def _edge_clause(doing: _Doing, edge: Edge, gates: frozenset[str]) -> str:
 
 
 def _further(space: Space, left: Left) -> Iterator[str]:
-    """Phrases that say more than what each variable may be."""
+    """Phrases that say more than what each variable may be, and all of condition (e), for which no edge alone speaks."""
     solver = Solver(space.ground)
     box = [Within(v, names) for v, names in enumerate(left)]
     for phrase in dict.fromkeys(space.phrases):
-        if not solver.implied(phrase.formula(space.nodes), box):
+        if isinstance(phrase.expression, Pretrained) or not solver.implied(phrase.formula(space.nodes), box):
             yield phrasing.clause(phrase.expression)

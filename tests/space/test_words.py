@@ -33,6 +33,8 @@ def test_space_x() -> None:
         (["m[2] = m[3]"], "The model of node 2 is the same as the model of node 3."),
         (["L[2,3] != L[3,2]"], "The gate from node 2 to node 3 differs from the gate from node 3 to node 2."),
         (["count(L[*,*] = cutoff) <= 4"], "At most 4 of all gates are cutoff."),
+        (["count(m[aux] = m[1]) = 1"], "Exactly 1 of the models of auxiliary nodes is the same as the model of the target."),
+        (["pretrained = node 3"], "does not learn from the target. Node 3 is pre-trained."),
         (["any of L[aux,1] in {through, linear}"],
          "At least one of the gates from auxiliary nodes to the target is through or linear."),
         (["none of m[aux] = m[1]", "m[2] != resnet32"], "Both auxiliary networks are WRN28-2."),
