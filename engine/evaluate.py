@@ -36,7 +36,8 @@ def arguments() -> Parser:
     p.add_argument("--graph", action="append", metavar="GRAPH", help="best (the default), topN, dml, a key or a text; repeatable")
     p.add_argument("--repeats", type=int, default=5, metavar="R", help="retrainings of each graph (5)")
     p.add_argument("--test", action="store_true", help="open the test set, and record that it was opened")
-    p.add_argument("--export", choices=KINDS, help="also write the target network alone, of every retraining")
+    p.add_argument("--export", action="append", choices=KINDS, default=[],
+                   help="also write the target network alone, of every retraining; repeatable")
     p.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
     p.add_argument("--download", action="store_true", help="fetch the data set if it is not there")
     p.add_argument("--teachers", type=Path, metavar="DIR", help="pre-trained weights to share (default: beside the run)")
@@ -58,9 +59,13 @@ def _evaluate(args: argparse.Namespace, argv: Sequence[str]) -> int:
         if (value := getattr(args, name)) is not None and value < 1:
             raise AnalysisError(f"--{name}: must be at least 1, got {value}")
     chosen = choose(args.run, args.graph or ["best"])
+    if args.export:
+        from engine.evaluation.export import require
+
+        require(args.export)
     _train(chosen, args, argv)
     found = evaluated(chosen, args.repeats)
-    files = _export(found, args.export) if args.export else []
+    files = [file for kind in dict.fromkeys(args.export) for file in _export(found, kind)]
     if args.json:
         print(json.dumps(found.plain(test=args.test) | ({"exported": [str(f) for f in files]} if args.export else {})))
     else:
@@ -80,7 +85,7 @@ def _train(chosen: Chosen, args: argparse.Namespace, argv: Sequence[str]) -> Non
     from engine.provenance import command
 
     options = Options(args.repeats, args.test, args.data, args.download, args.teachers, args.threads,
-                      command("engine.evaluate", argv))
+                      command("engine.evaluate", argv), networks=bool(args.export))
     with Counter() as counter:
         for event in evaluate(chosen, options):
             counter.show(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import util
 from pathlib import Path
 
@@ -11,25 +11,32 @@ import torch
 from torch import nn
 
 from engine.errors import TrainingError
+from engine.store.durable import disk
 from engine.training.networks import Networks
 
 
 def export(networks: Networks, kind: str, stem: Path) -> Path:
     """Write the target as `stem` with the kind's ending. Raises TrainingError if the library cannot.
 
-    TorchScript and ONNX take images in 0..1 and normalise them; a state dictionary is the bare network's.
+    TorchScript and ONNX take images in 0..1 and normalise them; a state dictionary is the bare network's. Raises StoreError if
+    the disk refuses.
     """
     ending, write = KINDS[kind]
     path = stem.with_name(stem.name + ending)
-    if kind == "onnx" and (missing := [n for n in ("onnx", "onnxscript") if util.find_spec(n) is None]):
-        raise TrainingError(f"--export onnx: {' and '.join(missing)} not installed", "pip install 'ktgtui[onnx]'")
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        write(networks, path)
+        with disk("write", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(networks, path)
     except (RuntimeError, TypeError, ValueError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"--export {kind}: {networks.models[0]} cannot be exported: {told}") from error
     return path
+
+
+def require(kinds: Sequence[str]) -> None:
+    """Raise TrainingError for a kind that a package is missing for: before anything is trained."""
+    if "onnx" in kinds and (missing := [n for n in ("onnx", "onnxscript") if util.find_spec(n) is None]):
+        raise TrainingError(f"--export onnx: {' and '.join(missing)} not installed", "pip install 'ktgtui[onnx]'")
 
 
 def _example(networks: Networks, network: nn.Module) -> torch.Tensor:

@@ -48,6 +48,8 @@ class Options:
     """Folder of pre-trained weights; None: `.teachers` beside the run folder."""
     threads: int | None = None
     command: str = ""
+    networks: bool = False
+    """Are the networks' files needed afterwards? Those that are gone are trained again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Retraining:
         held = self.file.find(graph.key, repeat)
         if held is None:
             return True
-        return self.options.test and held.test is None and held.state.has_result and not (self.folder / held.weights).is_file()
+        needed = self.options.networks or (self.options.test and held.test is None)
+        return needed and held.state.has_result and not (self.folder / held.weights).is_file()
 
     def _train(self, wanted: dict[int, list[Graph]]) -> Iterator[Going]:
         effective = self._distinct(self.graphs)
@@ -143,9 +146,11 @@ class Retraining:
         self.file.add([self._record(g, training, weights, mode) for g in same])
 
     def _record(self, graph: Graph, training: Training, weights: str, mode: Mode) -> Evaluation:
+        before = self.file.find(graph.key, training.repeat)  # its file was gone; what it has seen of the test set was not
         return Evaluation(
             key=graph.key, graph=str(graph), repeat=training.repeat, seed=training.seed, state=training.state,
             epochs=training.epochs, accuracy=self._by_node(graph, training.accuracy), weights=weights, wall=training.wall,
+            test=before.test if before else None,
             mode=_told(mode), versions=provenance.versions(), command=self.options.command, created=provenance.now(),
         )  # fmt: skip
 

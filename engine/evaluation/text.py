@@ -28,16 +28,21 @@ def text(found: Evaluated, *, test: bool) -> str:
 
 
 def _graph(found: Evaluated, graph: Repeated, test: bool) -> str:
-    lines = [f"{graph.key}  {graph.graph}", f"    {'node':<22}{'validation':<34}" + ("test" if test else "")]
-    for node in graph.nodes:
-        told = f"    {_name(node):<22}{_figure(node.validation):<34}"
-        lines.append((told + (_figure(node.test) if test else "")).rstrip())
+    lines = [f"{graph.key}  {graph.graph}", *table(graph, test)]
     seen, flattered = found.chosen.selected.get(graph.key), found.optimism(graph)
     if seen is not None and flattered is not None:
         lines.append(f"    the search had seen {seen:.2f}: {flattered:+.2f} points of optimism in what the graph was chosen by")
     if graph.diverged:
         lines.append(f"    {graph.diverged} of {len(graph.evaluations)} retrainings diverged and count in no figure")
     return "\n".join(lines)
+
+
+def table(graph: Repeated, test: bool) -> list[str]:
+    """A line a node under a line of titles, in columns."""
+    rows = [("node", "validation", "test" if test else "")]
+    rows += [(_name(node), _figure(node.validation), _figure(node.test) if test else "") for node in graph.nodes]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    return ["    " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _name(node: NodeFigures) -> str:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from engine.analysis.repeated import figure, repeated
+from engine.evaluation.text import table
 from engine.store.trials import State
 from tests.store.test_evaluations import made
 
@@ -32,3 +33,13 @@ def test_nodes_without_values_and_diverged_retrainings_are_in_no_figure() -> Non
     assert found.nodes[1].validation is None
     assert found.diverged == 1
     assert found.target.test is None
+
+
+def test_the_columns_of_the_table_hold_the_widest_interval() -> None:
+    graph = "1:mlp16 2:mlp96 | y>1 through, y>2 through"
+    (found,) = repeated([made(graph=graph, number=n, accuracy=(2.0 + 80 * n, 99.0), test=(5.0, 6.0)) for n in (0, 1)])
+    title, *rows = table(found, test=True)
+    assert "[-466.25, 550.25]  n=2  5.00" in rows[0]
+    places = {line.index(told) for line, told in ((title, "test"), (rows[0], "5.00 ±"), (rows[1], "6.00 ±"))}
+    assert len(places) == 1
+    assert table(found, test=False)[0].split() == ["node", "validation"]

@@ -169,22 +169,42 @@ def test_lost_networks_are_trained_again_before_the_test_set_is_opened(run: Path
     assert again.test is not None
 
 
+def test_lost_networks_are_trained_again_for_an_export_and_remember_the_test_set(run: Path, said: Said) -> None:
+    said(run, "--repeats", "1", "--test")
+    (record,) = read_evaluations(run)
+    state = load(run / record.weights).states[0]
+    (run / record.weights).unlink()
+    assert said(run, "--repeats", "1")["graphs"], "figures need no file"
+    assert not (run / record.weights).exists()
+    (plain,) = said(run, "--repeats", "1", "--export", "state_dict")["exported"]
+    assert all(torch.equal(tensor, state[name]) for name, tensor in torch.load(plain, weights_only=True).items())
+    (again,) = read_evaluations(run)
+    assert (again.accuracy, again.test) == (record.accuracy, record.test)
+
+
 def test_exports_answer_as_the_network_does(run: Path, said: Said) -> None:
     images = torch.rand(3, 1, 8, 8, dtype=torch.float64)
-    (script,) = said(run, "--repeats", "1", "--export", "torchscript")["exported"]
+    script, plain = said(run, "--repeats", "1", "--export", "torchscript", "--export", "state_dict")["exported"]
     network = load(run / read_evaluations(run)[0].weights).node(1)
     with warnings.catch_warnings(action="ignore"):  # torch 2.14 calls TorchScript old
         again = torch.jit.load(script)
     assert torch.allclose(again(images), network(images))
-    (plain,) = said(run, "--repeats", "1", "--export", "state_dict")["exported"]
     state = torch.load(plain, weights_only=True)
     assert all(torch.equal(t, network.network.state_dict()[n]) for n, t in state.items())
+
+
+def test_an_export_that_cannot_be_written_is_one_line(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "exported").touch()
+    assert main([str(run), "--repeats", "1", "--export", "state_dict"]) == 2
+    assert "exported" in (told := capsys.readouterr().err)
+    assert "cannot write: File exists" in told.splitlines()[-1]
 
 
 def test_onnx_names_what_to_install(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.evaluation.export.util.find_spec", lambda name: None)
     assert main([str(run), "--repeats", "1", "--export", "onnx"]) == 2
     assert "onnx and onnxscript not installed; pip install 'ktgtui[onnx]'" in capsys.readouterr().err
+    assert read_evaluations(run) == [], "known before anything is trained"
 
 
 def test_the_card_says_what_a_stranger_must_know(run: Path, said: Said) -> None:
