@@ -124,7 +124,12 @@ def _overview(run: Searched, curve: Edf, options: argparse.Namespace, data: dict
         verdicts = against_rest(parted, options.coverage)
         data["conditions"][condition.name] = plain.split(parted, verdicts)
         text.append(f"({condition.letter}) {condition.title} (--by {condition.name})\n" + pages.curves(parted.edfs(), screen))
-    shares = importance(run.sample)
+    try:
+        shares = importance(run.sample)
+    except AnalysisError as error:
+        data["importance"] = []
+        text.append(f"note: {error}")
+        return
     data["importance"] = plain.importance(shares)
     text.append(pages.choices(shares, screen))
 

@@ -67,11 +67,11 @@ class Content:
 
 
 def content(chapters: Sequence[Chapter], warnings: Sequence[str] = ()) -> Content:
-    """The report of one lineage, or of a single run."""
+    """The report of one lineage, or of a single run. The end of a lineage is told by its result, not by its conditions."""
     last = chapters[-1]
     sections = [
         Section("Spaces", tables=(summary.spaces(chapters),), items=tuple(_words(c) for c in chapters)),
-        *(_step(c) for c in chapters if not c.is_exhaustive),
+        *(_step(c) for c in chapters if not c.is_exhaustive or len(chapters) == 1),
         _final(last),
         Section("Search", tables=(summary.outcomes(chapters), summary.cost(chapters)), pictures=(_spent(chapters),)),
         Section("Methods", words=(summary.methods(chapters),)),

@@ -9,6 +9,7 @@ from scipy import stats
 from engine.analysis.conditions import CONDITIONS, split
 from engine.analysis.importance import importance, wilson, winners
 from engine.analysis.sample import sample
+from engine.errors import AnalysisError
 from engine.space.graph import Graph
 from tests.analysis.made import PROTOCOL, graph, simulated, trial
 
@@ -41,13 +42,17 @@ def test_a_pair_that_only_matters_together_is_found() -> None:
     assert pairs[0].value > 0.2
 
 
-def test_resamples_that_are_one_row_over_and_over_explain_nothing() -> None:
-    """A ninth of the resamples of three rows are."""
-    table = sample(simulated(3, 5, lambda g: 1.0 * g.models.count("mlp12")), PROTOCOL, name="A")
+def test_what_a_few_graphs_cannot_tell_is_not_told() -> None:
+    """Eight graphs speak of no choice of two values or more; 20 of those with four values or less, and of no pair."""
+
+    def effect(drawn: Graph) -> float:
+        return 1.0 * drawn.models.count("mlp12")
+
+    with pytest.raises(AnalysisError, match="A: 8 graphs are too few to say what matters"):
+        importance(sample(simulated(8, 5, effect), PROTOCOL, name="A"))
     with np.errstate(all="raise"):
-        shares = importance(table)
-    assert shares
-    assert all(np.isfinite([s.value, s.low, s.high]).all() for s in shares)
+        shares = importance(sample(simulated(20, 5, effect), PROTOCOL, name="A"))
+    assert {s.variable for s in shares} == {"m[aux]", "L[y,1]"}
 
 
 def test_the_interval_holds_the_share_of_a_large_sample() -> None:

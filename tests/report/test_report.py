@@ -135,10 +135,11 @@ def test_a_single_random_run_and_a_run_of_one_make_reports(tmp_path: Path, capsy
 
 def test_partial_and_unfair_runs_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = written(tmp_path / "part", "digits/X", keep=60)
-    assert main([str(run), "--out", str(tmp_path / "out"), "--formats", "md", "--json"]) == 0
+    assert main([str(run), "--out", str(tmp_path / "out"), "--formats", "md,png", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert "an exhaustive run in progress" in told["warnings"][0]
     assert "453 missing" in (tmp_path / "out" / "report.md").read_text()
+    assert "figure-conditions-digits-X.png" in told["files"]
 
 
 def test_one_space_under_two_protocols_is_refused_or_warned_of(lineage: Path, tmp_path: Path,
