@@ -60,7 +60,7 @@ def _cell(row: Row, gate: str, queued: Queued) -> Cell:
     if other is None:
         return ""
     if other.same:
-        return ("trains the same", "dim")
+        return ("trains alike", "dim")
     if other.error is None:
         waits = other.state == "unknown" and other.graph.effective().key in queued.waiting
         return ("queued", "warn") if waits else ({"unknown": "?"}.get(other.state, other.state), "dim")

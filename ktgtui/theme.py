@@ -60,6 +60,15 @@ def resolve(look: str, environ: Mapping[str, str] | None = None) -> str:
     return LOOKS["dark" if many else "ansi"]
 
 
-def speaks_unicode() -> bool:
-    """Whether the terminal takes more than ASCII, as far as its locale tells."""
-    return (sys.__stderr__ is None) or "utf" in (sys.__stderr__.encoding or "").lower()
+def speaks_unicode(environ: Mapping[str, str] = os.environ, encoding: str | None = None, utf8_mode: int | None = None) -> bool:
+    """Whether the terminal takes more than ASCII, as far as its locale tells.
+
+    In the C locale Python writes UTF-8 all the same, and sets LC_CTYPE so (PEP 538 and 540): there only what a person said
+    counts. Who said nothing sits in a container more often than at a terminal without UTF-8.
+    """
+    if encoding is None:
+        encoding = sys.__stderr__.encoding if sys.__stderr__ else "utf-8"
+    if "utf" not in encoding.lower():
+        return False
+    said = environ.get("LC_ALL") or environ.get("LANG") or ""
+    return not (sys.flags.utf8_mode if utf8_mode is None else utf8_mode) or not said or "utf" in said.lower()

@@ -130,8 +130,8 @@ class TrialPage(Page):
         self._known = Known([*self._queued.trials, *run.trials])
         around = neighbours(graph, run.space.gates, self._known)
         self._gates = tuple(g for g in GATES if any(g in gates for gates in run.space.gates))
-        columns = (Column("edge", 5), Column("gate", 9), Column("loss", 7, right=True),
-                   *(Column(g, 14, right=True) for g in self._gates), Column("", 1, grows=True))
+        columns = (Column("edge", 5), Column("gate", 9), Column("loss", 7, right=True, least=70),
+                   *(Column(g, 13, right=True) for g in self._gates), Column("", 1, grows=True))
         self._table.show(rows(trial, run.trainings.get(trial.training or ""), around), columns)
         self._say_head(run, trial)
         written = self.workbench.snapshot.notes.get(about_trial(run.view.name, trial.key))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,30 @@ async def test_colours_turn_from_dark_to_light_to_sixteen(study: Path, opened: O
 ])
 def test_auto_looks_at_what_the_terminal_promises(environ: dict[str, str], name: str) -> None:
     assert theme.resolve("auto", environ) == name
+
+
+@pytest.mark.parametrize(("environ", "encoding", "utf8_mode", "unicode"), [
+    ({"LANG": "en_GB.UTF-8"}, "utf-8", 0, True),
+    ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", 0, True),
+    ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", 1, False),
+    ({"LC_ALL": "C", "LANG": "en_GB.UTF-8"}, "utf-8", 1, False),
+    ({"LC_ALL": "POSIX"}, "utf-8", 1, False),
+    ({"LANG": "en_GB.UTF-8"}, "utf-8", 1, True),
+    ({"LC_CTYPE": "C.UTF-8"}, "utf-8", 1, True),
+    ({"LANG": "de_DE"}, "iso8859-1", 0, False),
+])
+def test_the_locale_tells_whether_there_is_more_than_ascii(environ: dict[str, str], encoding: str, utf8_mode: int,
+                                                           unicode: bool) -> None:
+    assert theme.speaks_unicode(environ, encoding, utf8_mode) is unicode
+
+
+def test_a_c_locale_is_noticed_by_a_process_that_python_put_into_utf8() -> None:
+    """As from the outside: Python itself says UTF-8 in both."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
+    for own, answer in (({"LC_ALL": "C"}, "False"), ({"LANG": "C"}, "False"), ({}, "True")):
+        said = subprocess.run([sys.executable, "-c", "from ktgtui.theme import speaks_unicode; print(speaks_unicode())"],
+                              env={**environ, **own}, capture_output=True, text=True, check=True)
+        assert said.stdout.strip() == answer, own
 
 
 async def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(study: Path, own_folders: Path) -> None:
