@@ -51,7 +51,7 @@ class LeftOut:
 
 
 def chance_rule(protocol: Protocol) -> float:
-    """Accuracy (%) at or below which a graph is left out: the protocol's own, else twice chance; 0 if unknown."""
+    """Accuracy (%) at or below which a graph is left out: the protocol's own, else its classes'; 0 if unknown."""
     if protocol.chance is not None:
         return protocol.chance
     return 0.0 if protocol.classes is None else protocol.chance_rule(protocol.classes)

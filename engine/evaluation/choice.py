@@ -34,13 +34,20 @@ def chosen(wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder:
     return list(found.values())
 
 
+def _nothing(trials: Sequence[Trial], space: Space) -> str:
+    """Why no graph is the best."""
+    if any(trial.error is not None for trial in trials):
+        return f"no graph is above the chance rule of {chance_rule(space.protocol):.1f} % (protocol.chance)"
+    return "no graph has a result yet"
+
+
 def _named(name: str, trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
     if "|" in name:
         return [Graph.parse(name).canonical()]
     if name in ("best", "dml") or re.fullmatch(r"top[1-9]\d*", name):
         ranked = best_graphs(trials, space)
         if not ranked:
-            raise AnalysisError(f"{folder}: no graph has a result yet, so there is no {name}", "let the search go on")
+            raise AnalysisError(f"{folder}: {_nothing(trials, space)}, so there is no {name}", "let the search go on")
         if name == "dml":
             return [dml(ranked[0].graph.models).canonical()]
         return [r.graph for r in ranked[: 1 if name == "best" else int(name[3:])]]

@@ -11,6 +11,8 @@ from importlib import resources
 
 import msgspec
 
+from engine.errors import nearest
+
 CUTOFF = "cutoff"
 THROUGH = "through"
 
@@ -114,6 +116,13 @@ def own_dataset(name: str) -> OwnDataset | None:
 
 def known_datasets() -> tuple[str, ...]:
     return (*DATASETS, "npz:NAME", "folder:NAME", *entry_points("datasets"))
+
+
+def dataset_hint(name: str) -> str:
+    """What to write instead of an unknown data set's name."""
+    if name.startswith(("npz:", "folder:")):
+        return "write npz:NAME, folder:NAME or folder:NAME@SIDE: NAME lies below the data folder, SIDE is in pixels, at least 1"
+    return nearest(name, known_datasets())
 
 
 def is_gate(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from engine.errors import SpaceError, nearest
-from engine.space.catalogue import DATASETS, is_dataset, known_datasets
+from engine.space.catalogue import DATASETS, dataset_hint, is_dataset
 from engine.space.refused import in_words, shown
 
 
@@ -75,7 +75,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     repeats: int = 1
     """Whole passes over the space an exhaustive search makes; changes no trial."""
     chance: float | None = None
-    """Graphs whose target accuracy (%) is at or below this are left out of analysis; None: twice the chance rate."""
+    """Graphs whose target accuracy (%) is at or below this are left out of analysis; None: twice the chance rate, with
+    fewer than 5 classes a quarter of the way from it to 100."""
 
     @property
     def classes(self) -> int | None:
@@ -89,8 +90,9 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.initialisation == "shared"
 
     def chance_rule(self, classes: int) -> float:
-        """Accuracy (%) at or below which a graph counts as untaught: twice chance (paper section 4.2: 2 % of 100)."""
-        return 200.0 / classes if self.chance is None else self.chance
+        """Accuracy (%) at or below which a graph counts as untaught: twice chance (paper section 4.2: 2 % of 100), of fewer
+        than 5 classes a quarter of the way from chance to 100: twice chance would leave out every graph of 2."""
+        return min(200.0 / classes, 25.0 + 75.0 / classes) if self.chance is None else self.chance
 
     def steps_an_epoch(self) -> int:
         """Mini-batches in one epoch."""
@@ -135,5 +137,5 @@ def resolve(fields: dict[str, Any], where: str = "protocol") -> Protocol:
     if protocol.batch > protocol.train:
         raise SpaceError(f"{where}.batch: must be at most the {protocol.train} training images, got {protocol.batch}")
     if not is_dataset(protocol.data):
-        raise SpaceError(f"{where}.data: unknown data set {protocol.data!r}", nearest(protocol.data, known_datasets()))
+        raise SpaceError(f"{where}.data: unknown data set {protocol.data!r}", dataset_hint(protocol.data))
     return protocol

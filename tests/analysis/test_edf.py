@@ -77,6 +77,8 @@ def test_the_chance_rule_follows_the_data_and_the_space_file() -> None:
     assert of_trials(at_three, Protocol(data="cifar100"), "A").n == 1
     assert of_trials(at_three, Protocol(data="digits"), "A").n == 0
     assert of_trials(at_three, Protocol(data="digits", chance=1.0), "A").n == 1
+    rules = {classes: Protocol().chance_rule(classes) for classes in (2, 3, 4, 5, 10, 100)}
+    assert rules == {2: 62.5, 3: 50, 4: 43.75, 5: 40, 10: 20, 100: 2}, "twice chance would leave out every graph of two classes"
 
 
 def test_an_empty_curve_has_no_quantiles() -> None:

@@ -72,3 +72,9 @@ def test_what_names_no_graph_is_refused_in_one_line(wanted: str, said: str) -> N
 def test_a_run_without_results_has_no_best() -> None:
     with pytest.raises(EngineError, match="no graph has a result yet"):
         names("best", trials=[])
+
+
+def test_a_run_at_chance_has_no_best_and_says_why() -> None:
+    said = r"run: no graph is above the chance rule of 20\.0 % \(protocol\.chance\), so there is no best"
+    with pytest.raises(EngineError, match=said):
+        names("best", trials=[trial(0, GRAPHS[0], 9.0)])

@@ -32,10 +32,12 @@ def archive(name: str) -> Loader:
         if not path.is_file():
             raise DataError(f"there is no {path}", "name the folder that holds it with --data DIR")
         try:
+            with path.open("rb") as stream:
+                if not zipfile.is_zipfile(stream):  # np.load would take it for a pickle, and tell people how to load one
+                    raise DataError(f"{path}: not an archive of plain arrays", "write it with numpy.savez")
             with np.load(path, allow_pickle=False) as held:
                 return _part(path, held, part)
-        except (OSError, EOFError, ValueError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            # Of an array alone, np.load gives one that is no context manager (TypeError, AttributeError).
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{path}: not an archive of plain arrays: {reason}", "write it with numpy.savez") from None
 
@@ -44,6 +46,8 @@ def archive(name: str) -> Loader:
 
 def _part(path: Path, held: Any, part: Part) -> Images:
     classes = 1 + int(_labels(path, held, "train").max())
+    if classes < 2:
+        raise DataError(f"{path}: the training labels are all 0", "a data set has at least 2 classes")
     labels = _labels(path, held, part)
     if labels.max() >= classes:
         raise DataError(f"{path}: the training labels end at {classes - 1}, but {part} has a label {labels.max()}")
