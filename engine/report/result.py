@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from engine.analysis.edf import Edf, of_trials
+from engine.analysis.searched import UNIFORM
 from engine.report.terminal import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
 from engine.space.design import Space
@@ -146,6 +147,8 @@ def next_command(shown: Result) -> str:
     """What a person would type now."""
     if not shown.complete:
         return shown.info.command
+    if shown.info.strategy.get("name") not in UNIFORM:  # no sample to take advice from, but graphs to prove
+        return f"python -m engine.evaluate {shown.folder} --graph top5"
     return f"python -m engine.analysis {shown.folder} --advice"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.report.result import BEST, Result, rank, result, text
@@ -107,6 +109,13 @@ def test_an_unfinished_search_tells_how_to_go_on() -> None:
     shown = text(made(eight(), total=513), 80, colour=False, plain=True)
     assert shown.startswith("digits/X, exhaustive: 8 of 513 trials (8 done)")
     assert shown.endswith("next        python -m engine.search digits/X --exhaustive")
+
+
+def test_the_best_of_what_is_no_sample_are_evaluated_not_taken_advice_from() -> None:
+    shown = made(eight())
+    halved = replace(shown, info=msgspec.structs.replace(shown.info, strategy={"name": "asha", "n": 8}))
+    assert text(halved, 80, colour=False, plain=True).endswith(
+        "next        python -m engine.evaluate runs/digits-X-exhaustive --graph top5")
 
 
 @pytest.mark.parametrize("trials", [[], [trial(0, GRAPHS[0], None, state=State.UNTAUGHT)]])
