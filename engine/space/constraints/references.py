@@ -55,6 +55,8 @@ class References(Cursor):
     def bracketed(self, token: Token) -> Reference:
         self.need("[")
         if token.text == "m":
+            if self.sees("y"):
+                self.fail(self.now, "y is the label: it has no model", "name a node, 'aux' or '*'")
             node = self.node_or_group("a node's number, 'aux' or '*'")
             self.need("]")
             return Model(node)
