@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,16 @@ def test_a_list_without_a_graph_is_refused(tmp_path: Path, x: Space, content: by
         path.write_bytes(content)
     with pytest.raises(SpaceError, match=r"graphs\.txt: (holds no graph|cannot be read)"):
         listed(path, x)
+
+
+def test_more_graphs_than_a_search_can_hold_are_refused_at_once() -> None:
+    gates = ("through", "cutoff", "linear", "correct")
+    large = replace(load("digits/A"), nodes=6, models=(("mlp16",),) * 6, gates=(gates,) * 36)
+    with pytest.raises(SpaceError, match=r"--exhaustive: these are 3\.9e\+19 graphs of digits/A, and a search holds at most"):
+        exhaustive(large)
+    with pytest.raises(SpaceError, match=r"--random 6000000: these are 6,000,000 graphs .*; narrow the space .* or draw fewer"):
+        random(large, 6_000_000, 0)
+    assert random(large, 3, 0).total == 3
 
 
 def test_counts_below_one_are_refused(x: Space) -> None:
