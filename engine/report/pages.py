@@ -45,7 +45,9 @@ def _safe(cell: str) -> str:
 def headline(run: Searched) -> str:
     """The run in a few lines: what, how many, what is left out and what to beware of."""
     shown = run.sample
-    lines = [f"{shown.name}: {len(shown)} graphs of {shown.drawn} drawn (left out: {shown.left_out})"]
+    outside = shown.drawn - shown.left_out.total - len(shown) * shown.averaged  # of a child that --where asks for
+    apart = f"; {outside} with a result lie outside" if outside else ""
+    lines = [f"{shown.name}: {len(shown)} graphs of {shown.drawn} drawn (left out: {shown.left_out}{apart})"]
     if shown.passes > 1:
         lines.append(f"{shown.passes} passes over the same graphs")
     return "\n".join([*lines, *(f"note: {note}" for note in run.notes())])

@@ -72,6 +72,11 @@ def test_where_asks_of_the_child_and_split_of_a_phrase(runs: Path, capsys: pytes
     everything = answer(capsys, runs / "A", "--by", "aux-models")["by"]["values"][2]
     assert found["edf"]["n"] == everything["n"]
     assert found["edf"]["label"] == "digits/A where m[aux] = mlp96"
+    outside = 300 - sum(found["edf"]["left_out"].values()) - everything["n"]
+    assert main([str(runs / "A"), "--where", "m[aux] = mlp96", "--by", "c"]) == 0
+    assert f"; {outside} with a result lie outside)\n" in capsys.readouterr().out
+    assert main([str(runs / "X"), "--mean"]) == 0
+    assert "lie outside" not in capsys.readouterr().out
     parted = answer(capsys, runs / "A", "--split", "m[aux] = mlp96")["by"]["values"]
     assert parted[0]["median"] == everything["median"]
     assert parted[1]["phrase"] is None
