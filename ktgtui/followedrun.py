@@ -145,5 +145,4 @@ def _phase(status: Status | None, live: bool, finished: bool) -> str:
         return FINISHED
     if live:
         return status.phase if status else "starting"
-    said = status.phase if status else ""
-    return said if said in ("stopped", "paused") else "interrupted"
+    return "stopped" if status and status.phase == "stopped" else "interrupted"

@@ -90,6 +90,11 @@ class Ended:
     """The last line it printed."""
 
     @property
+    def why(self) -> str:
+        """What ended it before its time."""
+        return f"killed by signal {-self.code}; `g` on the live page goes on" if self.code < 0 else self.last
+
+    @property
     def was_stopped(self) -> bool:
         """By a person or the system, before its time; everything recorded is kept."""
         return self.code in {129, 130, 143}
@@ -124,8 +129,8 @@ class Launcher:
             if over.code == 0 or over.was_stopped:
                 app.notify(over.name, title=f"search {'finished' if over.code == 0 else 'stopped'}", markup=False)
                 continue
-            app.trouble = f"{over.name} failed: {over.last}"
-            app.notify(over.last or f"exit code {over.code}", title=app.trouble, severity="error", markup=False)
+            app.trouble = f"{over.name} failed: {over.why}"
+            app.notify(over.why or f"exit code {over.code}", title=app.trouble, severity="error", markup=False)
             app.snapshot = app.snapshot
 
 

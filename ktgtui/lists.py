@@ -72,7 +72,7 @@ def places(app: Workbench) -> None:
 
 def commands(app: Workbench) -> None:
     """The headless command of everything done here, newest first; Enter copies it."""
-    entries = [Entry(str(i), command) for i, command in reversed(list(enumerate(app.deeds.commands)))]
+    entries = [Entry(str(i), command, "", command) for i, command in reversed(list(enumerate(app.deeds.commands)))]
 
     def taken(name: str | None) -> None:
         if name is not None:

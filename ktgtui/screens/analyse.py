@@ -239,6 +239,8 @@ class AnalysePage(Page):
             self._want((kind, self._wanted[1], 0))
 
     def action_plainly(self) -> None:
+        if self._wanted[0] == "curves":
+            self.workbench.action_calm()
         self._want(("curves", self._wanted[1], 0))
 
     def _set(self, look: Look) -> None:

@@ -74,6 +74,9 @@ class LivePage(Page):
             self.query_one("#progress", Note).show([[(said, "accent" if wished else "dim")]])
             self._table.empty = "no run yet: start a search on the spaces page"
             self._table.show([])
+            self.query_one("#curves", Note).show([])
+            self.query_one("#beside", Sketch).show([])
+            self._drawn = ()
             return
         self.query_one("#progress", Note).show([progress(run.view, self.workbench.plain), self._second(run)])
         self._fill(run)
@@ -166,6 +169,8 @@ class LivePage(Page):
         self.query_one("#filter", Prompt).ask(self._filter)
 
     def action_unfilter(self) -> None:
+        if not self._filter:
+            self.workbench.action_calm()
         self._filter, self._keep = "", None
         self._again()
 

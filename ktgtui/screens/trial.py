@@ -164,7 +164,9 @@ class TrialPage(Page):
         self._try(run, trial, None if now == graph else now)
 
     def action_undo(self) -> None:
-        if (run := self.workbench.snapshot.chosen) and self._trial:
+        if self._tried is None:
+            self.workbench.action_calm()
+        elif (run := self.workbench.snapshot.chosen) and self._trial:
             self._try(run, self._trial, None)
 
     def _try(self, run: RunDetail, trial: Trial, graph: Graph | None) -> None:

@@ -171,3 +171,13 @@ async def test_a_slash_finds_where_nothing_is_filtered(study: Path, opened: Open
         assert isinstance(app, Workbench)
         await until(pilot, lambda: app.current_mode == "live" and app.wished is not None)
         assert app.wished.name == "digits-A-random60"  # type: ignore[union-attr]
+
+
+async def test_a_long_command_can_be_read_to_its_end(study: Path, opened: Opened) -> None:
+    async with opened(study, size=(80, 24)) as pilot:
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        app.deeds.commands.append(f"python -m engine.search digits/A {'--set protocol.epochs=5 ' * 5}--run runs/the-end")
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, Listing))
+        assert "--run runs/the-end" in " ".join(text(pilot).split())

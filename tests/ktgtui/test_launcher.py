@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.errors import SpaceError
-from ktgtui.launcher import Launcher, Order, estimate, read_order, relative
+from ktgtui.launcher import Ended, Launcher, Order, estimate, read_order, relative
 from ktgtui.shelf import Shelf
 from tests.ktgtui.made import run_folder
 
@@ -75,3 +75,9 @@ def test_a_search_that_ends_is_told_with_its_last_line(tmp_path: Path) -> None:
     assert log == tmp_path / "runs" / "gone" / "output.log"
     assert not (tmp_path / "runs").exists(), "nothing came of it"
     assert launcher.ended() == []
+
+
+def test_a_killed_search_says_by_which_signal_and_how_to_go_on() -> None:
+    progress = "23/400 graphs  best -  - graphs/s  10 s left"
+    assert Ended("runs/r", -9, progress).why == "killed by signal 9; `g` on the live page goes on"
+    assert Ended("runs/r", 2, "error: no such space").why == "error: no such space"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from ktgtui.app import Workbench
+from ktgtui.pages import PAGES
 from ktgtui.screens.live import LivePage
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
@@ -85,3 +87,35 @@ async def test_without_a_run_it_says_so(tmp_path: Path, opened: Opened) -> None:
         await pilot.press("2")
         await pilot.pause()
         assert "no run chosen" in text(pilot)
+
+
+async def test_a_run_that_has_nothing_yet_shows_nothing_of_the_one_before(tmp_path: Path, opened: Opened) -> None:
+    run_folder(tmp_path / "runs" / "r", n=40)
+    empty = tmp_path / "runs" / "s"
+    empty.mkdir()
+    (empty / "run.json").write_text("{")
+    async with opened(tmp_path) as pilot:
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        app.choose(tmp_path / "runs" / "r")
+        await pilot.press("2")
+        await until(pilot, lambda: "accuracy by epoch" in text(pilot) and "no search runs here" in text(pilot))
+        app.choose(empty)
+        await until(pilot, lambda: app.snapshot.chosen is None)
+        assert "accuracy by epoch" not in text(pilot)
+        assert "no search runs here" not in text(pilot)
+        app.choose(tmp_path / "runs" / "r")
+        await until(pilot, lambda: "accuracy by epoch" in text(pilot) and "no search runs here" in text(pilot))
+
+
+@pytest.mark.parametrize("page", range(1, len(PAGES) + 1))
+async def test_escape_forgets_the_trouble_on_every_page(tmp_path: Path, opened: Opened, page: int) -> None:
+    run_folder(tmp_path / "runs" / "r", n=40)
+    async with opened(tmp_path) as pilot:
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        app.trouble, app.snapshot = "a search failed", app.snapshot
+        await pilot.press(str(page))
+        await until(pilot, lambda: app.current_mode == list(PAGES)[page - 1] and "a search failed" in text(pilot))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "a search failed" not in text(pilot))

@@ -99,6 +99,9 @@ def test_a_running_search_is_followed(tmp_path: Path) -> None:
         assert len(again.chosen.trials) == 30
         assert len(seen.chosen.trials) == 10, "a snapshot does not change"
     assert shelf.look().runs[0].phase == "interrupted", "the last word of a search that is gone is not believed"
+    with Run.open(folder) as run:
+        run.write_status(Status(phase="paused", done=30, total=60))
+    assert shelf.look().runs[0].phase == "interrupted", "nor that it waits"
 
 
 def test_a_vanished_or_damaged_run_is_one_line_and_the_rest_goes_on(study: Path) -> None:
