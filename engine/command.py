@@ -46,25 +46,42 @@ def run(command: Callable[[], int], after_interrupt: str = "") -> int:
         code = command()
         sys.stdout.flush()
     except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return BAD_INPUT
     except KeyboardInterrupt:
-        print(": ".join(filter(None, ("interrupted", after_interrupt))), file=sys.stderr)
+        _say(": ".join(filter(None, ("interrupted", after_interrupt))))
         return INTERRUPTED
     except Stopped as ended:
-        print(": ".join(filter(None, (ended.line, after_interrupt))), file=sys.stderr)
+        _say(": ".join(filter(None, (ended.line, after_interrupt))))
         return ended.code
-    except BrokenPipeError:
-        # The reader went away (`| head`): not an error, and the interpreter must not complain again while it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader went away (`| head`): not an error
+        _drop_output()
         return 0
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            raise
-        # Looking whether a path is there raises this, wherever a command is given one: a mistyped argument, not a fault.
-        print(f"error: {str(error.filename)[:60]}...: the name is too long for a file; name a shorter one", file=sys.stderr)
+        _say(f"error: {_refused(error)}")
         return BAD_INPUT
     return code
+
+
+def _refused(error: OSError) -> str:
+    """The line for what only the system can know, wherever a command comes across it. Raises what is a fault of ours."""
+    if error.errno == errno.ENAMETOOLONG:  # looking whether a path is there raises it: a mistyped argument
+        return f"{str(error.filename)[:60]}...: the name is too long for a file; name a shorter one"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None:
+        _drop_output()
+        return f"what is printed cannot be written: {error.strerror}; free some space and start again"
+    raise error
+
+
+def _say(line: str) -> None:
+    """On stderr, which may be a log on a full disk or a terminal that is gone: the exit code still tells."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """What could not be printed is dropped, or the interpreter would complain again while it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def leave(code: int) -> NoReturn:

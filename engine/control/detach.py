@@ -79,8 +79,10 @@ def answers(search: Detached) -> Answer:
     end = time.monotonic() + STARTING
     while time.monotonic() < end:
         if search.process.poll() is not None:
-            line = search.farewell().removeprefix("error: ")
-            raise StoreError(line or f"{search.run}: the search ended at once, with code {search.process.returncode}")
+            if line := search.farewell().removeprefix("error: "):
+                raise StoreError(line)
+            ended = f"{search.run}: the search ended at once, with code {search.process.returncode}, and printed nothing"
+            raise StoreError(ended, "is the disk full?")
         holder = read_holder(search.run)
         if holder and holder.pid == search.process.pid and (answer := status(search.run)).done:
             return answer

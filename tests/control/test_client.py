@@ -22,6 +22,7 @@ from engine import control
 from engine.control.__main__ import main
 from engine.control.client import ask
 from engine.control.desk import Desk
+from engine.control.detach import Detached, answers
 from engine.control.requests import Answer, Inbox, Request, fetch, leave, withdraw
 from engine.errors import StoreError
 from engine.store.durable import replace_file
@@ -70,11 +71,17 @@ def test_every_verb_is_answered(tmp_path: Path) -> None:
         assert (late.done, late.message) == (False, "it is finishing")
 
 
+def test_a_search_that_ends_without_a_word_is_told_with_a_guess(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
+    with pytest.raises(StoreError, match="the search ended at once, with code 2, and printed nothing; is the disk full\\?"):
+        answers(Detached(process, tmp_path, [], 0))
+
+
 def test_a_group_has_no_workers_to_set():
-    desk, answers = Desk(processes=2), list[control.Answer]()
-    desk.answer(Request(verb="set", workers=3), answers.append)
-    assert (answers[0].done, desk.workers) == (False, None)
-    assert answers[0].message == "its 2 processes train each pack together: their number is part of the protocol"
+    desk, told = Desk(processes=2), list[control.Answer]()
+    desk.answer(Request(verb="set", workers=3), told.append)
+    assert (told[0].done, desk.workers) == (False, None)
+    assert told[0].message == "its 2 processes train each pack together: their number is part of the protocol"
 
 
 def test_stop_returns_when_the_search_has_given_its_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
