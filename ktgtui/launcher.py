@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ktgtui.app import Workbench
 
 
+COUNTED = ("random", "asha", "tpe", "gp")
+"""Strategies of `engine.search` that are asked for a number of graphs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One search to start."""
@@ -37,16 +41,21 @@ class Order:
     """A list of graphs to train instead of drawing any."""
     parent: str = ""
     """Run of a wider space whose trials that lie in this one count as inherited."""
+    strategy: str = "random"
+    """How `graphs` graphs are chosen: one of COUNTED."""
+    workers: int | None = None
+    """Worker processes; None: as many as the search finds fit."""
 
     def words(self) -> list[str]:
         """What follows `python -m engine.search`."""
-        how = ["--exhaustive"] if self.graphs is None else ["--random", str(self.graphs)]
+        how = ["--exhaustive"] if self.graphs is None else [f"--{self.strategy}", str(self.graphs)]
         how = ["--graphs", self.file] if self.file else how
-        more = ["--repeats", str(self.repeats)]
+        more = ["--repeats", str(self.repeats)] if self.strategy == "random" else []
         more += ["--seed", str(self.seed)] if self.seed else []
         for change in self.changes:
             more += ["--set", f"protocol.{change}"]
         more += ["--from", self.parent] if self.parent else []
+        more += ["--workers", str(self.workers)] if self.workers else []
         return [self.space, *how, *more, "--run", self.run]
 
     def command(self) -> str:
@@ -59,18 +68,27 @@ def read_order(space: str, slug: str, fields: dict[str, str]) -> Order:
     how = fields["strategy"].split()
     if how == ["exhaustive"]:
         graphs = None
-    elif len(how) == 2 and how[0] == "random":
-        graphs = _number("strategy: random", how[1], 1)
+        kind = "random"
+    elif len(how) == 2 and how[0] in COUNTED:
+        kind, graphs = how[0], _number(f"strategy: {how[0]}", how[1], 1)
     else:
-        raise SpaceError(f"strategy: write 'exhaustive' or 'random N', got {fields['strategy']!r}")
+        ways = ", ".join(f"'{name} N'" for name in COUNTED)
+        raise SpaceError(f"strategy: write 'exhaustive' or {ways}, got {fields['strategy']!r}")
+    repeats = _number("repeats", fields["repeats"], 1)
+    if kind != "random" and repeats > 1:
+        raise SpaceError(f"repeats: {kind} makes one pass, got {repeats}")
+    if kind == "asha" and fields.get("inherit", "").strip():
+        raise SpaceError("inherit: asha takes over no trials", "leave it empty")
     changes = tuple(fields["changes"].replace(",", " ").split())
     for change in changes:
         if "=" not in change:
             raise SpaceError(f"changes: write field=value such as epochs=5, got {change!r}")
-    name = "exhaustive" if graphs is None else f"random{graphs}"
+    name = "exhaustive" if graphs is None else f"{kind}{graphs}"
     run = fields["run"].strip() or f"runs/{slug}-{name}"
-    return Order(space, graphs, _number("repeats", fields["repeats"], 1), _number("seed", fields["seed"], 0), changes,
-                 run, parent=fields.get("inherit", "").strip())
+    workers = fields.get("workers", "").strip()
+    return Order(space, graphs, repeats, _number("seed", fields["seed"], 0), changes, run,
+                 parent=fields.get("inherit", "").strip(), strategy=kind,
+                 workers=_number("workers", workers, 1) if workers else None)
 
 
 def _number(field: str, text: str, least: int) -> int:

@@ -60,7 +60,7 @@ class Form(ModalScreen[Values | None]):
         self.query_one("#form-title", Note).show([[(self._title, "accent")]])
         for field in self._fields:
             self.query_one(f"#label-{field.name}", Note).show([[(field.name, "head")]])
-        self.query_one("#form-keys", Note).show([[("enter", "accent"), (" next, at the last line: do it   ", "dim"),
+        self.query_one("#form-keys", Note).show([[("enter", "accent"), (" next   ", "dim"),
                                                   ("↑ ↓", "accent"), (" another   ", "dim"),
                                                   ("ctrl+s", "accent"), (" do it   ", "dim"),
                                                   ("esc", "accent"), (" leave", "dim")]])

@@ -10,7 +10,7 @@ from engine.errors import EngineError
 from engine.space.design import Space, load
 from ktgtui import wording
 from ktgtui.errands import seen
-from ktgtui.launcher import estimate, read_order, relative
+from ktgtui.launcher import COUNTED, estimate, read_order, relative
 from ktgtui.screens.form import Field, Form, Values
 from ktgtui.widgets.note import Paragraph
 
@@ -29,9 +29,11 @@ def search_form(workbench: Workbench, reference: str, sample: int | None = None)
     chosen = workbench.snapshot.chosen
     known = seen(chosen.view.folder, workbench.folder) if chosen else "runs/digits-A-random600"
     fields = [
-        Field("strategy", "exhaustive" if space.keys <= FEW else f"random {sample or SAMPLE}", "exhaustive, or random N"),
+        Field("strategy", "exhaustive" if space.keys <= FEW else f"random {sample or SAMPLE}",
+              f"exhaustive, or {', '.join(COUNTED)} N"),
         Field("repeats", str(space.protocol.repeats)),
         Field("seed", str(chosen.info.seed if chosen else 0), "a child takes its parent's: the same batches"),
+        Field("workers", hint="processes (default: one a GPU; on a CPU one a core)"),
         Field("changes", hint="protocol fields, e.g. epochs=5"),
         Field("inherit", hint=f"a wider run to count from: {known}"),
         Field("run", hint="run folder (default: runs/SPACE-STRATEGY)"),

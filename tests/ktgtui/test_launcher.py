@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from engine.errors import SpaceError
-from ktgtui.launcher import Ended, Launcher, Order, estimate, read_order, relative
+from engine.strategies.chosen import KINDS
+from ktgtui.launcher import COUNTED, Ended, Launcher, Order, estimate, read_order, relative
 from ktgtui.shelf import Shelf
 from tests.ktgtui.made import run_folder
 
@@ -36,6 +37,7 @@ def test_a_child_may_inherit_from_a_wider_spaces_run() -> None:
     ("repeats", "-1", "repeats: must be a number from 1 on"),
     ("seed", "x", "seed"),
     ("changes", "epochs", "field=value"),
+    ("workers", "0", "workers: must be a number from 1 on"),
 ])
 def test_what_cannot_be_is_said(field: str, value: str, said: str) -> None:
     with pytest.raises(SpaceError, match=said):
@@ -81,3 +83,18 @@ def test_a_killed_search_says_by_which_signal_and_how_to_go_on() -> None:
     progress = "23/400 graphs  best -  - graphs/s  10 s left"
     assert Ended("runs/r", -9, progress).why == "killed by signal 9; `g` on the live page goes on"
     assert Ended("runs/r", 2, "error: no such space").why == "error: no such space"
+
+
+@pytest.mark.parametrize("kind", [name for name in COUNTED if name != "random"])
+def test_every_counted_strategy_is_a_command_that_the_search_takes(kind: str) -> None:
+    order = read_order("digits/A", "digits-A", {**FORM, "strategy": f"{kind} 40", "workers": "2"})
+    assert order.command() == (f"python -m engine.search digits/A --{kind} 40 --seed 3 --set protocol.epochs=5 --workers 2 "
+                               f"--run runs/digits-A-{kind}40")
+    assert kind in KINDS
+    with pytest.raises(SpaceError, match=f"{kind} makes one pass, got 2"):
+        read_order("digits/A", "digits-A", {**FORM, "strategy": f"{kind} 40", "repeats": "2"})
+
+
+def test_asha_takes_over_no_trials() -> None:
+    with pytest.raises(SpaceError, match="asha takes over no trials"):
+        read_order("digits/B", "digits-B", {**FORM, "strategy": "asha 40", "inherit": "runs/x"})
