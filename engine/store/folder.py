@@ -105,9 +105,9 @@ def check_vacant(folder: Path) -> None:
     with disk("list", folder):
         names = {path.name.removesuffix(SCRATCH) for path in folder.iterdir()}
     if INFO in names and (folder / INFO).exists():
-        raise StoreError(f"{folder}: holds a run already", "resume it, or name another run folder with --run")
+        raise StoreError(f"{folder}: holds a run already", "resume it, or name another run folder")
     if foreign := sorted(names - _OWN):
-        raise StoreError(f"{folder}: not empty (it holds {foreign[0]!r})", "name another run folder with --run")
+        raise StoreError(f"{folder}: not empty (it holds {foreign[0]!r})", "name another run folder")
 
 
 def missing(folder: Path) -> list[Path]:

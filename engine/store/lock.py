@@ -62,7 +62,7 @@ class RunLock:
 def _held(folder: Path) -> tuple[str, str]:
     holder = read_holder(folder)
     who = f"process {holder.pid} on {holder.host} since {holder.since}" if holder else "another process"
-    return f"{folder}: in use by {who}", "wait for it, stop it, or name another run folder with --run"
+    return f"{folder}: in use by {who}", "wait for it, stop it, or name another run folder"
 
 
 def _no_locks(folder: Path) -> tuple[str, str]:
