@@ -56,7 +56,7 @@ def test_the_documented_gate_model_and_data_set_are_searched(home: Path) -> None
     assert any("bottleneck" in row["graph"] and row["gates"].get("2>1") == "late-and-sure" for row in found["best"])
     assert found["best"][0]["error"] < 30  # chance is 75
     protocol = json.loads((home / "r" / "run.json").read_text())["space"]["protocol"]
-    assert (protocol["data"], protocol["chance"]) == ("stripes", 50)
+    assert (protocol["data"], protocol["chance"]) == ("stripes", 43.75)
 
 
 def test_names_are_checked_without_loading_the_package(home: Path) -> None:
