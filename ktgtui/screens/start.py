@@ -33,9 +33,9 @@ def search_form(workbench: Workbench, reference: str, sample: int | None = None)
               f"exhaustive, or {', '.join(COUNTED)} N"),
         Field("repeats", str(space.protocol.repeats)),
         Field("seed", str(chosen.info.seed if chosen else 0), "a child takes its parent's: the same batches"),
-        Field("workers", hint="processes (default: one a GPU; on a CPU one a core)"),
         Field("changes", hint="protocol fields, e.g. epochs=5"),
         Field("inherit", hint=f"a wider run to count from: {known}"),
+        Field("workers", hint="processes (default: one a GPU; on a CPU one a core)"),
         Field("run", hint="run folder (default: runs/SPACE-STRATEGY)"),
     ]
     form = Form(f"search {space.name}", fields, lambda values: _tell(workbench, space, reference, values))
