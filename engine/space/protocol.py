@@ -94,6 +94,11 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         than 5 classes a quarter of the way from chance to 100: twice chance would leave out every graph of 2."""
         return min(200.0 / classes, 25.0 + 75.0 / classes) if self.chance is None else self.chance
 
+    @property
+    def last(self) -> int:
+        """Images in an epoch's last batch if it is smaller than the others and kept; else 0."""
+        return self.train % self.batch if self.last_batch == "keep" else 0
+
     def steps_an_epoch(self) -> int:
         """Mini-batches in one epoch."""
         return self.train // self.batch if self.last_batch == "drop" else -(-self.train // self.batch)
@@ -136,6 +141,9 @@ def resolve(fields: dict[str, Any], where: str = "protocol") -> Protocol:
         raise SpaceError(f"{where}.nesterov: needs a momentum above 0, got momentum = 0", "set nesterov to false")
     if protocol.batch > protocol.train:
         raise SpaceError(f"{where}.batch: must be at most the {protocol.train} training images, got {protocol.batch}")
+    if (least := protocol.last or protocol.batch) < protocol.processes:
+        raise SpaceError(f"{where}.processes: {protocol.processes} processes cannot share a batch of {least} images",
+                         "ask for fewer" + (', or set protocol.last_batch to "drop"' if protocol.last else ""))
     if not is_dataset(protocol.data):
         raise SpaceError(f"{where}.data: unknown data set {protocol.data!r}", dataset_hint(protocol.data))
     return protocol

@@ -64,10 +64,7 @@ def check_fit(models: Iterable[str], shape: Shape, classes: int, protocol: Proto
     Said before a search starts, instead of graph by graph. On the meta device: milliseconds a model. What fails there is
     tried for real, since the networks of other packages may read values, which meta tensors do not have.
     """
-    last = protocol.train % protocol.batch if protocol.last_batch == "keep" else 0
-    if 0 < (least := min(filter(None, (protocol.batch, last)))) < protocol.processes:
-        raise TrainingError(f"protocol.processes: {protocol.processes} processes cannot share a batch of {least} images",
-                            'ask for fewer, or set protocol.last_batch to "drop"')
+    last = protocol.last
     for name in sorted(set(models)):
         for batch in filter(None, dict.fromkeys((protocol.batch, last))):
             batch //= protocol.processes  # the smallest part that a process has of it
