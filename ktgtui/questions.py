@@ -99,7 +99,7 @@ def consequence(known: Samples, run: RunDetail | None, space: Space, texts: Sequ
     if sample is None:
         return Consequence(phrases, found, before, after, None, None, None, None)
     kept = holding(sample, space, phrases)
-    child = of_sample(sample, kept, "with the constraint")
+    child = of_sample(sample, kept, "the child")
     dropped = of_sample(sample, ~kept, "those it drops")
     said = verdict(child, dropped) if min(child.graphs, dropped.graphs) >= 2 else None
     return Consequence(phrases, found, before, after, parent, child, _regret(sample, kept), said)

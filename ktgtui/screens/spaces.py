@@ -22,7 +22,7 @@ from ktgtui.widgets.table import Cell, Column, Table
 
 SPACES = (
     Column("space", 16, grows=True),
-    Column("constraint added", 34, least=112),
+    Column("constraint added", 30, least=112),
     Column("raw", 10, right=True, least=70),
     Column("paper's", 10, right=True),
     Column("graphs", 10, right=True),

@@ -59,7 +59,7 @@ async def test_the_child_is_shown_from_the_parents_trials(tmp_path: Path, opened
         assert isinstance(app, Workbench)
         trials = app.snapshot.chosen.trials  # type: ignore[union-attr]
         kept = sum(t.error is not None and "2:mlp96 3:mlp96" in t.graph for t in trials)
-        assert f"with the constraint  n = {kept}" in text(pilot)
+        assert f"the child  n = {kept}" in text(pilot)
         assert "the best graph" in text(pilot)
 
 
