@@ -19,6 +19,7 @@ from engine.space import children, choices
 from engine.space.choices import Choice
 from engine.space.design import Space, load
 from engine.start import Options, opened
+from engine.store.claim import claim
 from engine.store.folder import INFO
 from engine.store.reader import RunReader
 from engine.store.trials import RunInfo
@@ -100,7 +101,7 @@ def _search(space: Space, step: int, folder: Path, strategy: Fixed, options: Opt
     """Run a search to its end; a finished one costs nothing."""
     if (folder / INFO).exists() and _is_whole(folder, strategy):
         return
-    with opened(space, strategy, folder, options) as search:
+    with claim(folder) as lock, opened(space, strategy, folder, options, lock) as search:
         yield Searching(step, space, folder, search.run.info, len(strategy.inherited))
         yield from search.events()
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.store.durable import disk
 from engine.store.folder import INFO, check_vacant, missing, unmake
-from engine.store.lock import RunLock
+from engine.store.lock import RunLock, make_and_lock
 
 
 @contextmanager
@@ -20,9 +19,7 @@ def claim(folder: Path) -> Iterator[RunLock]:
     made = missing(folder)
     if not made and not (folder / INFO).exists():
         check_vacant(folder)
-    with disk("make", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = RunLock(folder)
+    lock = make_and_lock(folder)
     try:
         yield lock
     finally:

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,5 +123,11 @@ def unmake(folder: Path, made: list[Path]) -> None:
         if {path.name for path in folder.iterdir()} <= courtesies:
             for name in courtesies:
                 (folder / name).unlink(missing_ok=True)
-            for path in made:
-                path.rmdir()
+            remove_empty(made)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, innermost first, up to the first that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()

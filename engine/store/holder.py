@@ -1,7 +1,4 @@
-"""Who writes to a run folder: `holder.json`, for people and readers. The kernel's lock itself is `lock`'s.
-
-Readers need no lock, and loading what takes one costs a start 20 ms.
-"""
+"""Who writes to a run folder: `holder.json`, for people and readers. The kernel's lock itself is `lock`'s."""
 
 from __future__ import annotations
 

@@ -8,43 +8,31 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import warnings
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock, SoftFileLock, Timeout
 
 from engine.errors import StoreError
 from engine.store.durable import disk, replace_file
+from engine.store.folder import missing, remove_empty
 from engine.store.holder import HOLDER, LOCK, Holder, read_holder
+from engine.store.kernel_lock import KernelLock
 
 
 class RunLock:
     """Held from construction until `release` or the end of the process, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises StoreError in one line: held (by whom), cannot be made, or this file system has no locks."""
+        """Raises StoreError in one line: held (by whom), cannot be made, or no kernel locks here (NoKernelLocksError)."""
         self._folder = folder
-        self._lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
-        try:
-            with disk("lock", folder):
-                self._acquire()
-        except NotImplementedError:  # filelock 3 where flock is missing
-            raise StoreError(*_no_locks(folder)) from None
-        if isinstance(self._lock, SoftFileLock):  # filelock 4 where flock is missing: a file that outlives its holder
-            self._lock.release(force=True)
-            raise StoreError(*_no_locks(folder))
+        with disk("lock", folder):
+            lock = KernelLock.take(folder / LOCK)
+        if lock is None:
+            raise StoreError(*_held(folder))
+        self._lock: KernelLock | None = lock
         self._sign()
-
-    def _acquire(self) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # filelock 4 warns as it falls back; refused above
-                self._lock.acquire()
-        except Timeout:
-            raise StoreError(*_held(self._folder)) from None
 
     def _sign(self) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -53,18 +41,27 @@ class RunLock:
             replace_file(self._folder / HOLDER, msgspec.json.encode(holder), durable=False)
 
     def release(self) -> None:
-        if self._lock.is_locked:
+        """Give the folder back. A second call does nothing."""
+        if self._lock is not None:
             with suppress(OSError):
                 (self._folder / HOLDER).unlink(missing_ok=True)
-            self._lock.release(force=True)
+            self._lock.release()
+            self._lock = None
+
+
+def make_and_lock(folder: Path) -> RunLock:
+    """The lock of a folder that is made if need be; refused (StoreError), folders that were made for it are removed again."""
+    made = missing(folder)
+    with disk("make", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        return RunLock(folder)
+    except StoreError:
+        remove_empty(made)
+        raise
 
 
 def _held(folder: Path) -> tuple[str, str]:
     holder = read_holder(folder)
     who = f"process {holder.pid} on {holder.host} since {holder.since}" if holder else "another process"
     return f"{folder}: in use by {who}", "wait for it, stop it, or name another run folder"
-
-
-def _no_locks(folder: Path) -> tuple[str, str]:
-    return (f"{folder}: this file system has no kernel locks, so a second search could not be kept out",
-            "put the run folder on a local disk or a file system with flock")

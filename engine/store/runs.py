@@ -16,11 +16,11 @@ import msgspec
 from engine.errors import StoreError
 from engine.store.checkpoints import CHECKPOINTS, Checkpoints
 from engine.store.curves import CurveFile
-from engine.store.durable import disk, sync_folder
+from engine.store.durable import sync_folder
 from engine.store.folder import CURVES, TRIALS, check_head, check_vacant, find_runs, read_info, write_info
 from engine.store.journal import Journal
 from engine.store.judgements import Judgement
-from engine.store.lock import RunLock
+from engine.store.lock import RunLock, make_and_lock
 from engine.store.status import Status, write_status
 from engine.store.storage import NULL, AppendStorage, encode_record
 from engine.store.table import Database
@@ -63,13 +63,13 @@ class Run:
         run.json is written last: a folder without one is no run yet, and may be created again. `lock` is the folder's, if
         it was taken before (`claim`); the run gives it back.
         """
-        with disk("make", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-        check_vacant(folder)
-        lock = lock or RunLock(folder)
+        if lock is None:
+            if folder.exists():
+                check_vacant(folder)
+            lock = make_and_lock(folder)
         try:
-            check_vacant(folder)  # again: another process may have been quicker to the lock
+            sync_folder(folder.parent)
+            check_vacant(folder)  # also where it was seen before: another process may have been quicker to the lock
             run = cls(folder, info, lock)
             write_info(folder, info)
         except BaseException:

@@ -6,6 +6,7 @@ are then of one size, and a teacher's weights cannot depend on which others happ
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from engine.space.catalogue import THROUGH
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
+from engine.store.kernel_lock import KernelLock, NoKernelLocksError
 from engine.training.attempt import attempted
 from engine.training.fleet import Fleet
 from engine.training.mode import Mode
@@ -30,6 +31,9 @@ from engine.training.trainer import DTYPES, PackTrainer, Setting
 
 Who = tuple[str, int]
 """(model, node) of a pre-trained network."""
+
+POLL = 0.1
+"""Seconds between two looks whether another process has trained a teacher."""
 
 State = dict[str, Tensor]
 
@@ -93,22 +97,24 @@ def file_of(
 
 
 def _alone_with(models: Sequence[str], nodes: int, setting: Setting, cache: TeacherCache | None) -> Waiting:
-    """A lock on training these networks, once it is ours: workers and searches then train each network once."""
+    """A lock on training these networks, once it is ours: workers and searches then train each network once.
+
+    Where the file system has no locks, each trains its own: equal bytes, written in one step.
+    """
     if cache is None or not models:
         return nullcontext()
     path = _path(cache, models[0], 2, nodes, setting)
-    lock = cache.lock(path)
-    while True:
-        try:
-            lock.acquire(timeout=0.5)
-        except Timeout:
+    try:
+        while (lock := cache.lock(path)) is None:
+            time.sleep(POLL)
             yield
-        else:
-            return _released(lock)
+    except NoKernelLocksError:
+        return nullcontext()
+    return _released(lock)
 
 
 @contextmanager
-def _released(lock: FileLock) -> Any:
+def _released(lock: KernelLock) -> Any:
     try:
         yield
     finally:

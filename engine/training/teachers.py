@@ -15,7 +15,6 @@ from pathlib import Path
 
 import msgspec
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -26,6 +25,7 @@ from engine.errors import StoreError
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.durable import disk
+from engine.store.kernel_lock import KernelLock
 from engine.training.batches import Batch
 from engine.training.data import Images
 from engine.training.fleet import Fleet
@@ -147,11 +147,14 @@ class TeacherCache:
                              "restore the file, or start a search of its own with --run")
         return _tensors(path, path.read_bytes(), like, "bring weights of this very model")
 
-    def lock(self, path: Path) -> FileLock:
-        """For whoever trains the network kept at `path`, so that workers do not train it twice."""
+    def lock(self, path: Path) -> KernelLock | None:
+        """For whoever trains the network kept at `path`, so that workers do not train it twice; None: another has it.
+
+        Raises NoKernelLocksError where none can be had.
+        """
         with disk("make", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(path.with_name(f".{path.stem}.lock"))
+            return KernelLock.take(path.with_name(f".{path.stem}.lock"))
 
     def save(self, path: Path, state: dict[str, Tensor]) -> None:
         """Write atomically: several searches may train the same teacher, and all of them write the same bytes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -102,17 +101,6 @@ def test_what_could_not_be_read_back_is_not_acknowledged(folder: Path, record: o
         with pytest.raises(StoreError, match=why):
             run.add(*record())
         assert [(folder / name).read_bytes() for name in ("trials.log", "curves.log")] == before
-
-
-def test_a_file_system_without_locks_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_flock(*_: object) -> None:
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", no_flock)
-    with pytest.raises(StoreError, match="this file system has no kernel locks, so a second search could not be"):
-        Run.create(folder, run_info())
-    assert not (folder / "lock").exists()
-    assert not (folder / "run.json").exists()
 
 
 def test_a_curve_written_twice_counts_once(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import pickle
 import re
@@ -304,7 +305,7 @@ def test_whoever_waits_for_another_process_trains_nothing_twice(setting, tmp_pat
     cache = TeacherCache(tmp_path)
     path = pretraining._path(cache, "mlp3", 2, 2, setting)
     other = cache.lock(path)
-    other.acquire()
+    assert other is not None
     waiting = pretraining.bank([("mlp3", 2)], 2, setting, cache)
     assert next(waiting) is None  # it pauses instead of standing still
     trained = state(banked([("mlp3", 2)], setting, None))
@@ -312,6 +313,17 @@ def test_whoever_waits_for_another_process_trains_nothing_twice(setting, tmp_pat
     monkeypatch.setattr(pretraining, "_train_pack", None)
     other.release()
     assert equal(state(drained(waiting)), trained)
+
+
+def test_without_kernel_locks_teachers_are_trained_all_the_same(setting, tmp_path, monkeypatch):
+    def missing(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", missing)
+    trained = state(banked([("mlp3", 2)], setting, TeacherCache(tmp_path)))
+    monkeypatch.undo()
+    assert equal(trained, state(banked([("mlp3", 2)], setting, None)))
+    assert [p.suffix for p in sorted(tmp_path.iterdir())] == [".safetensors", ".sum"]
 
 
 # --- weights that a person brings
