@@ -31,6 +31,8 @@ from ktgtui.snapshot import EMPTY, Snapshot
 from ktgtui.thinker import Thinker
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from ktgtui.guide import Guide
     from ktgtui.launcher import Launcher
     from ktgtui.questions import Samples
@@ -104,6 +106,15 @@ class Workbench(App[None]):
         self.stylesheet.set_variables(self._variables)
         self._follower = Follower(folder, lambda snapshot: self.post_message(Followed(snapshot)), self._lament)
         self.thinker = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, but for its driver of a terminal."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ != "LinuxDriver":  # one of Windows, or of TEXTUAL_DRIVER
+            return chosen
+        from ktgtui.driver import TerminalDriver
+
+        return TerminalDriver
 
     def refresh_css(self, animate: bool = True) -> None:
         """Textual 8.2.8 parses every rule anew at each call, twice at the start (18 ms), whether or not a colour changed."""

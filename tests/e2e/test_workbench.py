@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.pty_program import PtyProgram
@@ -85,6 +86,23 @@ def test_a_terminal_that_goes_away_ends_it_at_once_without_a_word(tmp_path: Path
     _, status = os.waitpid(program.pid, 0)
     assert os.waitstatus_to_exitcode(status) in (128 + signal.SIGHUP, -signal.SIGHUP)
     assert not list(own_folders.rglob("errors.log"))
+
+
+def test_going_on_without_having_been_suspended_starts_nothing_anew(tmp_path: Path) -> None:
+    """The kernel sends SIGCONT also when a terminal is closed; `kill -STOP` and `-CONT` come unannounced."""
+    with PtyProgram(["-m", "ktgtui", str(tmp_path)]) as program:
+        program.wait_for("39,609")
+        while not program.silent_for(0.5):
+            pass
+        before, threads = len(program.output), psutil.Process(program.pid).num_threads()
+        os.kill(program.pid, signal.SIGSTOP)
+        os.kill(program.pid, signal.SIGCONT)
+        program.press("?")
+        program.wait_for("page down", before)
+        assert b"\x1b[?1049h" not in program.output[before:]
+        assert psutil.Process(program.pid).num_threads() <= threads
+        program.press("\x11")
+        assert program.leave() == 0
 
 
 def test_a_fault_leaves_one_line_that_names_its_log(tmp_path: Path, own_folders: Path) -> None:
