@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import io
+import logging
 import os
 import sys
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 
 from accelerate import Accelerator
 
@@ -36,6 +38,20 @@ def keep_memory() -> None:
             libc = ctypes.CDLL(None)
             libc.mallopt(_MMAP_THRESHOLD, 32 << 20)  # the most it takes
             libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def import_compiler_quietly() -> None:
+    """Import what `torch.compile` needs of torch's C++ extensions, which tells a machine without a GPU that it has none.
+
+    torch prints the line (2.6) or logs it (2.14) at this import wherever the CUDA toolkit lies without a GPU, once a process.
+    """
+    notice = logging.getLogger("torch.utils.cpp_extension")
+    before, notice.disabled = notice.disabled, True
+    try:
+        with redirect_stderr(io.StringIO()):
+            import torch.utils.cpp_extension  # noqa: F401
+    finally:
+        notice.disabled = before
 
 
 def accelerator(protocol: Protocol) -> Accelerator:

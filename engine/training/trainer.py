@@ -19,6 +19,7 @@ from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.training.batches import Batch, Batches
 from engine.training.data import Images, Split
+from engine.training.device import import_compiler_quietly
 from engine.training.fleet import Fleet
 from engine.training.gates import GateTable
 from engine.training.losses import PackLoss, pack_loss
@@ -159,7 +160,10 @@ class PackTrainer:
         self.module, self.optimiser, self.schedule = self.share.prepare(module, chosen, schedule(chosen, p, self.first))
         self.noisy = [fleet for fleet in module.fleets if isinstance(fleet, Fleet) and fleet.noisy]
         # Compiled code is one function for all packs: their shapes are equal, so only the first pack compiles.
-        self.step_loss = torch.compile(self.module, dynamic=False) if s.mode.compile and not self.noisy else self.module
+        self.step_loss = self.module
+        if s.mode.compile and not self.noisy:
+            import_compiler_quietly()
+            self.step_loss = torch.compile(self.module, dynamic=False)
 
     def _fleets(self) -> dict[str, Fleet]:
         # A fleet of spare networks only is not built: a model that raises must not reach packs that do not use it.
