@@ -47,7 +47,9 @@ class Draft(MutableMapping[int, dict[str, Any]]):
 
     def __getitem__(self, key: int) -> dict[str, Any]:
         if key not in self._touched:
-            self._touched[key] = msgspec.json.decode(self._stored[str(key)])
+            if (stored := self._stored.get(str(key))) is None:
+                raise KeyError(key)
+            self._touched[key] = msgspec.json.decode(stored)
         document = self._touched[key]
         if document is None:
             raise KeyError(key)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tinydb.table import Document
 
 from engine.store.storage import AppendStorage
 from engine.store.table import Database
+
+SKIPPED = [9] if tuple(map(int, version("tinydb").split(".")[:2])) >= (4, 9) else []
+"""An id of no document, which `update` and `remove` pass over; before TinyDB 4.9 they raise KeyError."""
 
 
 class TinyDBContract:
@@ -133,7 +137,7 @@ class TinyDBContract:
 
     def test_update(self, db: TinyDB, path: Path) -> None:
         assert db.update({"int": 2, "new": [1]}, where("char") == "a") == [1]
-        assert db.update({"int": 3}, doc_ids=[2, 9]) == [2]
+        assert db.update({"int": 3}, doc_ids=[2, *SKIPPED]) == [2]
         assert db.update({"seen": True}) == [1, 2, 3]
         assert db.update({"int": 9}, where("char") == "z") == []
         db = self.reopened(db, path)
@@ -184,7 +188,7 @@ class TinyDBContract:
 
     def test_remove(self, db: TinyDB, path: Path) -> None:
         assert db.remove(where("char") == "b") == [2]
-        assert db.remove(doc_ids=[1, 9]) == [1]
+        assert db.remove(doc_ids=[1, *SKIPPED]) == [1]
         assert db.remove(where("char") == "z") == []
         with pytest.raises(RuntimeError, match="truncate"):
             db.remove()
