@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not FULL.exists(), reason="this system has no /d
 def test_output_that_cannot_be_written_is_one_line() -> None:
     with FULL.open("w") as full:
         command = [sys.executable, "-m", "engine.space", "digits/A"]
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=200, check=False)
     assert ended.returncode == 2
     assert ended.stderr == "error: what is printed cannot be written: No space left on device; free some space and start again\n"
 
@@ -24,5 +24,5 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
 def test_a_log_that_cannot_be_written_keeps_the_exit_code() -> None:
     with FULL.open("w") as full:
         command = [sys.executable, "-m", "engine.space", "digits/Q"]
-        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60, check=False)
+        ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, timeout=200, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")

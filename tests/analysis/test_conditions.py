@@ -119,6 +119,6 @@ def test_a_condition_of_ten_thousand_trials_takes_less_than_fifty_milliseconds()
 
 
 def _seconds(table: object, condition: Condition) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     split(table, condition).edfs()  # type: ignore[arg-type]
-    return time.perf_counter() - start
+    return time.process_time() - start

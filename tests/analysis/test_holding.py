@@ -74,7 +74,7 @@ def test_a_what_if_of_ten_thousand_trials_keeps_up_with_a_keyboard(space: Space)
 
 
 def _seconds(table: object, space: Space, phrases: list) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     mask = holding(table, space, phrases)  # type: ignore[arg-type]
     assert isinstance(mask, np.ndarray)
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds before a wait is given up; a wait that succeeds ends at once."""
 
 

@@ -57,7 +57,7 @@ def count(run: Path) -> int:
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=250)
 
 
 def whole(here: Path) -> object:

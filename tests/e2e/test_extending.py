@@ -44,7 +44,7 @@ def python(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = [str(home / "site"), str(HERE), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, timeout=250, check=False)
 
 
 def test_the_documented_gate_model_and_data_set_are_searched(home: Path) -> None:

@@ -242,7 +242,7 @@ class Program(NamedTuple):
     process: subprocess.Popen[str]
 
     def communicated(self) -> Ended:
-        out, err = self.process.communicate(timeout=100)
+        out, err = self.process.communicate(timeout=250)
         return Ended(self.process.returncode, out, err)
 
     def stopped_after(self, folder: Path, trials: int, how: signal.Signals) -> Ended:

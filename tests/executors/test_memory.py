@@ -41,7 +41,7 @@ def test_a_hundred_packs_take_no_more_memory_than_ten() -> None:
     paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", ""))))
     environment = {**os.environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", PROGRAM]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stderr
     after_ten, after_hundred = map(int, done.stdout.split())
     print(f"{after_ten / 2**20:.1f} MB after 10 packs, {after_hundred / 2**20:.1f} after 100")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from ktgtui.app import Workbench
@@ -45,6 +47,14 @@ async def _opened(folder: Path, size: tuple[int, int] = (120, 40), **options: ob
 def opened() -> Opened:
     """`async with opened(folder, size=(80, 24)) as pilot`: a workbench that has seen the folder once."""
     return _opened
+
+
+async def write(pilot: Pilot[None], words: str) -> None:
+    """Type as a quick typist or a paste does: `Pilot.press` waits 40-80 ms after each key, whatever the workbench does."""
+    for character in words:
+        name = character if character.isalnum() else unicodedata.name(character).lower().replace(" ", "_").replace("-", "_")
+        pilot.app.post_message(Key(name, character))
+    await pilot.pause()
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:

@@ -17,7 +17,7 @@ from ktgtui.screens.best import BestPage
 from ktgtui.screens.form import Form
 from ktgtui.shelf import Shelf
 from ktgtui.widgets.table import Table
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text
 
@@ -90,11 +90,13 @@ async def test_the_test_set_opens_only_in_words(tmp_path: Path, opened: Opened) 
         await pilot.press("E")
         await until(pilot, lambda: "--graph best --graph dml --repeats 5" in text(pilot))
         assert "--test" not in text(pilot)
-        await pilot.press("tab", "tab", *"yes")
+        await pilot.press("tab", "tab")
+        await write(pilot, "yes")
         await until(pilot, lambda: "write 'open the test set', or nothing" in text(pilot))
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, Form), "half a confirmation is none"
-        await pilot.press("ctrl+u", *"open the test set")
+        await pilot.press("ctrl+u")
+        await write(pilot, "open the test set")
         await until(pilot, lambda: "--test" in text(pilot) and "for good" in text(pilot))
         await pilot.press("escape")
         assert app.deeds.commands == []
@@ -107,7 +109,9 @@ async def test_what_cannot_be_evaluated_says_so_afterwards(tmp_path: Path, opene
         await ranking(pilot)
         await pilot.press("E")
         await until(pilot, lambda: isinstance(pilot.app.screen, Form))
-        await pilot.press("ctrl+u", *"nonsense", "ctrl+s")
+        await pilot.press("ctrl+u")
+        await write(pilot, "nonsense")
+        await pilot.press("ctrl+s")
         app = pilot.app
         assert isinstance(app, Workbench)
         await until(pilot, lambda: any("error: " in n.message for n in app._notifications))
@@ -146,7 +150,9 @@ async def test_graphs_are_filtered_and_what_they_are_held_against_stays(tmp_path
         await ranking(pilot)
         table = pilot.app.screen.query_one("#ranking", Table)
         every = len(table.rows)
-        await pilot.press("slash", *"L[y,1] = throughh", "enter")
+        await pilot.press("slash")
+        await write(pilot, "L[y,1] = throughh")
+        await pilot.press("enter")
         assert "expected" in text(pilot) or "throughh" in text(pilot)
         assert len(table.rows) == every, "a mistake is told and filters nothing"
         await pilot.press("backspace", "enter")

@@ -16,7 +16,7 @@ from ktgtui.pages import PAGES
 from ktgtui.screens.listing import Listing
 from ktgtui.settings import Settings
 from ktgtui.widgets.bars import fitting
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.screens import text
 
 
@@ -166,7 +166,9 @@ async def test_keys_are_told_once_each_in_words(study: Path, opened: Opened) -> 
 
 async def test_a_slash_finds_where_nothing_is_filtered(study: Path, opened: Opened) -> None:
     async with opened(study) as pilot:
-        await pilot.press("slash", *"random60", "enter")
+        await pilot.press("slash")
+        await write(pilot, "random60")
+        await pilot.press("enter")
         app = pilot.app
         assert isinstance(app, Workbench)
         await until(pilot, lambda: app.current_mode == "live" and app.wished is not None)

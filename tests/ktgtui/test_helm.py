@@ -18,7 +18,7 @@ from engine.store.status import PackStatus, Status
 from ktgtui.app import Workbench
 from ktgtui.helm import recorded
 from ktgtui.screens.live import LivePage
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import add, info
 from tests.ktgtui.screens import text
 
@@ -99,7 +99,9 @@ async def test_workers_are_set_and_a_word_is_no_number(tmp_path: Path, opened: O
     _, desk = searched
     async with opened(tmp_path) as pilot:
         await live(pilot)
-        await pilot.press("W", "backspace", *"two", "enter")
+        await pilot.press("W", "backspace")
+        await write(pilot, "two")
+        await pilot.press("enter")
         await pilot.pause()
         assert "must be a number from 1 on" in text(pilot)
         await pilot.press("backspace", "backspace", "backspace", "3", "enter")

@@ -11,7 +11,7 @@ from ktgtui.app import Workbench
 from ktgtui.pages import PAGES
 from ktgtui.screens.live import LivePage
 from ktgtui.widgets.table import Table
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text
 
@@ -38,7 +38,7 @@ async def test_a_phrase_filters_and_escape_shows_all_again(tmp_path: Path, opene
     run_folder(tmp_path / "runs" / "r", n=80)
     async with opened(tmp_path) as pilot:
         await pilot.press("2", "slash")
-        await pilot.press(*"m[aux] = mlp16")
+        await write(pilot, "m[aux] = mlp16")
         await pilot.press("enter")
         await pilot.pause()
         shown = pilot.app.screen.query_one("#trials", Table).rows
@@ -52,7 +52,7 @@ async def test_a_wrong_phrase_is_told_under_the_prompt(tmp_path: Path, opened: O
     run_folder(tmp_path / "runs" / "r", n=20)
     async with opened(tmp_path) as pilot:
         await pilot.press("2", "slash")
-        await pilot.press(*"L[y,aux] = thruogh")
+        await write(pilot, "L[y,aux] = thruogh")
         await pilot.press("enter")
         await pilot.pause()
         assert "'through'" in text(pilot)
@@ -62,7 +62,9 @@ async def test_a_wrong_phrase_is_told_under_the_prompt(tmp_path: Path, opened: O
 async def test_an_outcome_filters(tmp_path: Path, opened: Opened) -> None:
     run_folder(tmp_path / "runs" / "r", n=200)
     async with opened(tmp_path) as pilot:
-        await pilot.press("2", "slash", *"untaught", "enter")
+        await pilot.press("2", "slash")
+        await write(pilot, "untaught")
+        await pilot.press("enter")
         await pilot.pause()
         shown = pilot.app.screen.query_one("#trials", Table).rows
         assert shown

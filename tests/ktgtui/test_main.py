@@ -10,7 +10,7 @@ import pytest
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=200)
 
 
 def ktgtui(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from ktgtui.screens.refine import RefinePage
 from ktgtui.shelf import Shelf
 from ktgtui.widgets.grid import Grid
 from ktgtui.widgets.table import Table
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text
 
@@ -29,7 +29,7 @@ async def refining(pilot: Pilot[None], phrase: str) -> None:
     await pilot.press("escape", "4")
     await until(pilot, lambda: isinstance(pilot.app.screen, RefinePage))
     pilot.app.screen.query_one("#phrase").focus()
-    await pilot.press(*phrase)
+    await write(pilot, phrase)
     await until(pilot, lambda: f"{phrase}: " in text(pilot) or "cannot" in text(pilot))
 
 
@@ -37,7 +37,11 @@ async def accept(pilot: Pilot[None], name: str, reason: str) -> None:
     await pilot.press("ctrl+s")
     await until(pilot, lambda: isinstance(pilot.app.screen, Form))
     await until(pilot, lambda: pilot.app.focused is not None and pilot.app.focused.id == "field-reason")
-    await pilot.press("shift+tab", "end", "ctrl+u", *name, "enter", *reason, "enter")
+    await pilot.press("shift+tab", "end", "ctrl+u")
+    await write(pilot, name)
+    await pilot.press("enter")
+    await write(pilot, reason)
+    await pilot.press("enter")
     await until(pilot, lambda: f"search {name}" in text(pilot))
 
 
@@ -68,7 +72,7 @@ async def test_a_wrong_phrase_points_to_the_place(tmp_path: Path, opened: Opened
     async with opened(tmp_path, size=(80, 24)) as pilot:
         await pilot.press("4")
         pilot.app.screen.query_one("#phrase").focus()
-        await pilot.press(*"m[aux] = mlp99x")
+        await write(pilot, "m[aux] = mlp99x")
         await until(pilot, lambda: "^" in text(pilot).split("raw")[0])
 
 
@@ -77,7 +81,7 @@ async def test_a_contradiction_is_named_and_cannot_be_written(tmp_path: Path, op
     async with opened(tmp_path) as pilot:
         await pilot.press("4")
         pilot.app.screen.query_one("#phrase").focus()
-        await pilot.press(*"m[aux] = mlp16")
+        await write(pilot, "m[aux] = mlp16")
         await until(pilot, lambda: "empties the space" in text(pilot))
         assert "'m[aux] = mlp96', 'm[aux] = mlp16' cannot hold together" in text(pilot)
         await pilot.press("ctrl+s")
@@ -136,7 +140,7 @@ async def test_two_constraints_make_one_child_and_undo_takes_the_last_back(tmp_p
         await refining(pilot, "m[aux] = mlp96")
         await pilot.press("enter")
         assert "1. m[aux] = mlp96" in text(pilot)
-        await pilot.press(*"L[y,aux] = through")
+        await write(pilot, "L[y,aux] = through")
         await until(pilot, lambda: "39,609 -> 1,134" in text(pilot))
         await pilot.press("enter", "ctrl+z")
         await until(pilot, lambda: "39,609 -> 1,134" in text(pilot))
@@ -200,7 +204,7 @@ async def test_the_map_shows_each_graph_holes_and_what_a_constraint_drops(tmp_pa
         await until(pilot, lambda: "not trained (313)" in text(pilot))
         assert "not exhaustive: of 513 graphs x 1 repeats, 313 missing" in text(pilot)
         pilot.app.screen.query_one("#phrase").focus()
-        await pilot.press(*"L[y,1] = through")
+        await write(pilot, "L[y,1] = through")
         await until(pilot, lambda: "/ dropped (342)" in text(pilot))
         await pilot.press("tab", "n")
         grid = pilot.app.screen.query_one("#map", Grid)

@@ -196,7 +196,7 @@ async def _until(session: aiohttp.ClientWebSocketResponse, words: bytes) -> None
     """Read what is painted until the words have been."""
     seen = b""
     while words not in seen:
-        seen += await session.receive_bytes(timeout=60)
+        seen += await session.receive_bytes(timeout=200)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -217,7 +217,7 @@ async def test_two_visitors_see_the_workbench_cannot_write_and_are_sent_home(
         process.send_signal(number)
         await asyncio.gather(_to_the_end(one), _to_the_end(two))
         assert await asyncio.to_thread(process.wait, serve.GRACE - 1) == 0  # nobody had to be killed
-    assert psutil.wait_procs(children, timeout=5)[1] == []
+    assert psutil.wait_procs(children, timeout=50)[1] == []
     assert process.stdout is not None
     assert "Traceback" not in process.stdout.read()
     assert list((tmp_path / "study").iterdir()) == []
@@ -228,5 +228,5 @@ async def test_a_visitor_who_leaves_takes_the_workbench_along(served: tuple[subp
     async with aiohttp.ClientSession() as client, client.ws_connect(f"http://127.0.0.1:{port}/ws") as visitor:
         await _until(visitor, b"digits/A")
         children = psutil.Process(process.pid).children()
-    assert psutil.wait_procs(children, timeout=20)[1] == []
+    assert psutil.wait_procs(children, timeout=50)[1] == []
     assert process.poll() is None

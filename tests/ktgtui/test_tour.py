@@ -16,7 +16,7 @@ from ktgtui.questions import Samples
 from ktgtui.shelf import Shelf
 from ktgtui.snapshot import RunView, Snapshot, SpaceView
 from ktgtui.tour import LEVELS, START, STEPS, Kind, chain, evidence, stop
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text
 
@@ -117,7 +117,8 @@ async def test_ctrl_n_leads_from_the_curves_to_the_child(tmp_path: Path, opened:
         await until(pilot, lambda: _said(pilot, "m[aux] = mlp96: narrows"))
         await pilot.press("ctrl+n")
         await until(pilot, lambda: _said(pilot, "a child of digits/A", "digits-B"))
-        await pilot.press(*"larger helpers", "enter")
+        await write(pilot, "larger helpers")
+        await pilot.press("enter")
         await until(pilot, lambda: _said(pilot, "search digits-B", "random 300"))
         assert (tmp_path / "spaces" / "digits-B.json").exists()
         await pilot.press("escape")
@@ -151,7 +152,8 @@ async def test_the_whole_way_by_the_one_key(tmp_path: Path, opened: Opened, monk
             await until(pilot, lambda: _said(pilot, "narrows", "decide on a constraint"))
             await pilot.press("ctrl+n")
             await until(pilot, lambda: _said(pilot, "a child of"))
-            await pilot.press(*"as the paper", "enter")
+            await write(pilot, "as the paper")
+            await pilot.press("enter")
         await until(pilot, lambda: _said(pilot, "exhaustive", "ctrl+s do it"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: _said(pilot, f"tour {STEPS}/{STEPS}"))

@@ -21,7 +21,7 @@ from ktgtui.screens.refine import RefinePage
 from ktgtui.screens.trial import TrialPage
 from ktgtui.shelf import Shelf
 from ktgtui.widgets.table import Table
-from tests.ktgtui.conftest import Opened, until
+from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import error_of, run_folder
 from tests.ktgtui.screens import text
 
@@ -124,13 +124,16 @@ async def test_keys_are_listed_and_can_be_done_from_there(tmp_path: Path, opened
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, Listing))
         assert "start a search" in text(pilot)
-        await pilot.press(*"live", "enter")
+        await write(pilot, "live")
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, LivePage))
 
 
 async def test_colon_goes_to_a_run_by_a_part_of_its_name(study: Path, opened: Opened) -> None:
     async with opened(study) as pilot:
-        await pilot.press("colon", *"X-exh", "enter")
+        await pilot.press("colon")
+        await write(pilot, "X-exh")
+        await pilot.press("enter")
         app = pilot.app
         assert isinstance(app, Workbench)
         await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.view.name == "digits-X-exhaustive"))

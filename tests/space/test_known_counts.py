@@ -99,20 +99,20 @@ def orbits_by_burnside(nodes: int, models: int, gates: int) -> int:
 @pytest.mark.parametrize("nodes", [2, 3, 4, 5, 6])
 def test_sizes_that_cannot_be_listed(nodes: int) -> None:
     models = ("resnet32", "resnet110", "wrn28-2")
-    began = time.perf_counter()
+    began = time.process_time()
     found = space(nodes, models, FOUR)
     assert found.keys == orbits_by_burnside(nodes, 3, 4)
     raw = 3 ** (nodes - 1) * 4 ** (nodes * nodes)
     assert counts(found.ground).paper == -(-raw // factorial(nodes - 1))
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_four_nodes_with_local_phrases_take_under_a_second() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     phrases = ("L[2,1] = through", "m[3] != wrn28-2", "L[y,4] = cutoff")
     found = counts(space(4, ("resnet32", "resnet110", "wrn28-2"), FOUR, *phrases).ground)
     assert found.raw == 3 * 3 * 2 * 4**14
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_a_disjoint_union_of_children_adds_up() -> None:

@@ -179,10 +179,10 @@ def test_errors_point(text: str, column: int, said: str) -> None:
     ids=["10,000 parentheses", "900 nots", "41 parentheses", "1 MB", "4,006 characters", "4,001 faces"],
 )
 def test_monsters_are_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(PhraseError, match=r"at most (40 deep|4,000 characters)"):
         parse(text)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_the_caret_stands_under_the_place_in_a_long_phrase() -> None:

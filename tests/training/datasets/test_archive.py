@@ -33,7 +33,7 @@ def write(folder: Path, **arrays: object) -> Path:
         ((4, 1, 6, 3), lambda a: a),  # both could be channels: the first is
         ((4, 5, 6, 7), lambda a: a),
     ],
-    ids=str,
+    ids=lambda value: "x".join(map(str, value)) if isinstance(value, tuple) else "",
 )
 @pytest.mark.parametrize("names", [("x_train", "y_train"), ("train_images", "train_labels")], ids=lambda n: n[0])
 def test_images_of_any_order_and_both_ways_of_naming(shape, to_first, names, tmp_path):
