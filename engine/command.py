@@ -16,6 +16,8 @@ from engine.errors import EngineError, Stopped
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
+ELSEWHERE = "ktgtui runs on Linux and macOS: run folders need the kernel's file locks; on Windows use WSL"
+
 
 class Parser(argparse.ArgumentParser):
     """`python -m MODULE`: the module's docstring as help, and one line on a wrong command line."""
@@ -42,6 +44,9 @@ def run(command: Callable[[], int], after_interrupt: str = "") -> int:
 
     `after_interrupt` says what an end before its time leaves and how to go on.
     """
+    if sys.platform == "win32":
+        _say(f"error: {ELSEWHERE}")
+        return BAD_INPUT
     try:
         code = command()
         sys.stdout.flush()

@@ -70,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     from engine.errors import EngineError
 
+    if sys.platform == "win32":
+        from engine.command import ELSEWHERE
+
+        print(f"error: {ELSEWHERE}", file=sys.stderr)
+        return 2
     try:
         return _settings() if options.settings else _open(options)
     except EngineError as error:

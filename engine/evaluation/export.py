@@ -27,6 +27,9 @@ def export(networks: Networks, kind: str, stem: Path) -> Path:
         with disk("write", path):
             path.parent.mkdir(parents=True, exist_ok=True)
             write(networks, path)
+    except ImportError as error:  # onnxscript has a module for each torch it knows: an older one lacks the newest
+        hint = "bring them up to torch's version: pip install -U onnx onnxscript"
+        raise TrainingError(f"--export {kind}: a package of another version is needed ({error})", hint) from error
     except (RuntimeError, TypeError, ValueError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"--export {kind}: {networks.models[0]} cannot be exported: {told}") from error

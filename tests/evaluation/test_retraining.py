@@ -16,6 +16,7 @@ import engine.evaluation.retraining as retraining
 from engine.analysis.__main__ import main as analysis
 from engine.errors import TrainingError
 from engine.evaluate import main
+from engine.evaluation.export import KINDS
 from engine.search import main as search
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
@@ -205,6 +206,20 @@ def test_onnx_names_what_to_install(run: Path, capsys: pytest.CaptureFixture[str
     assert main([str(run), "--repeats", "1", "--export", "onnx"]) == 2
     assert "onnx and onnxscript not installed; pip install 'ktgtui[onnx]'" in capsys.readouterr().err
     assert read_evaluations(run) == [], "known before anything is trained"
+
+
+def test_onnx_packages_that_are_older_than_torch_are_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'onnxscript._framework_apis.torch_2_11'")
+
+    monkeypatch.setattr("engine.evaluation.export.util.find_spec", lambda name: name)
+    monkeypatch.setitem(KINDS, "onnx", (".onnx", lacks))
+    assert main([str(run), "--repeats", "1", "--export", "onnx"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith("error: --export onnx: a package of another version is needed (No module named 'onnxscript._fra")
+    assert told.endswith("pip install -U onnx onnxscript")
 
 
 def test_the_card_says_what_a_stranger_must_know(run: Path, said: Said) -> None:
