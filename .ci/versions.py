@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
-from pip._vendor.packaging.requirements import Requirement  # pip's own: `lowest` runs where nothing is installed yet
-from pip._vendor.packaging.utils import canonicalize_name
+try:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+except ImportError:  # `lowest` runs where nothing is installed yet
+    from pip._vendor.packaging.requirements import Requirement
+    from pip._vendor.packaging.utils import canonicalize_name
 
 TOP = Path(__file__).parent.parent
 TORCH = {"torch", "torchvision"}
@@ -27,16 +31,26 @@ HEADER = """\
 """
 
 
-def lowest() -> Iterator[str]:
-    """`name==version` for the lower bound of everything pyproject.toml names, what builds it included."""
+def requirements(extras: Iterable[str] = EXTRAS) -> list[Requirement]:
+    """What pyproject.toml names, what builds it included."""
     project = tomllib.loads((TOP / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"]
-    named = [*project["build-system"]["requires"], *project["project"]["dependencies"], *(r for e in EXTRAS for r in extras[e])]
-    for requirement in map(Requirement, dict.fromkeys(named)):
-        bounds = [s.version for s in requirement.specifier if s.operator == ">="]
-        if len(bounds) != 1 or not any(s.operator == "<" for s in requirement.specifier):
-            raise SystemExit(f"error: pyproject.toml: {requirement}: must have one lower and one upper bound")
-        yield f"{requirement.name}=={bounds[0]}"
+    optional = project["project"]["optional-dependencies"]
+    named = [*project["build-system"]["requires"], *project["project"]["dependencies"], *(r for e in extras for r in optional[e])]
+    return [Requirement(text) for text in dict.fromkeys(named)]
+
+
+def bounds(requirement: Requirement) -> tuple[str, str]:
+    """The lower bound, which is in the range, and the upper one, which is not. Exits unless there is one of each."""
+    found = {s.operator: s.version for s in requirement.specifier}
+    if found.keys() != {">=", "<"} or len(requirement.specifier) != 2:
+        raise SystemExit(f"error: pyproject.toml: {requirement}: must have one lower (>=) and one upper (<) bound")
+    return found[">="], found["<"]
+
+
+def lowest() -> Iterator[str]:
+    """`name==version` for the lower bounds."""
+    for requirement in requirements():
+        yield f"{requirement.name}=={bounds(requirement)[0]}"
 
 
 def installed() -> dict[str, str]:

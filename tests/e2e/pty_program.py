@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -19,18 +20,28 @@ PATIENCE = 100.0
 """Seconds before a wait is given up; a wait that succeeds ends at once."""
 
 
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Makes the terminal the session's own, then becomes the program. `pty.fork` would fork a process of several threads."""
+
+
 class PtyProgram:
     """Runs `python ARGUMENTS` on a terminal of `size` (columns, rows); `output` is every byte it sent."""
 
     def __init__(self, arguments: Sequence[str], size: tuple[int, int] = (80, 24), cwd: Path | None = None) -> None:
         self.output = b""
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", PYTHONUTF8="1")
-            if cwd:
-                os.chdir(cwd)
-            os.execv(sys.executable, [sys.executable, *arguments])
+        self.fd, terminal = pty.openpty()
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        env = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONUTF8": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-S", "-c", TAKE_TERMINAL, *arguments],
+            stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True, cwd=cwd, env=env,
+        )  # fmt: skip
+        os.close(terminal)
+        self.pid = self._process.pid
 
     def press(self, keys: str) -> None:
         os.write(self.fd, keys.encode())
@@ -65,9 +76,19 @@ class PtyProgram:
         end = time.monotonic() + PATIENCE
         while self.fd >= 0 and time.monotonic() < end:
             self._read(0.5)
+        return self._ended()
+
+    def hang_up(self) -> int:
+        """Close the terminal as a broken connection does; the exit code, or minus the signal's number."""
+        os.close(self.fd)
+        self.fd = -1
+        return self._ended()
+
+    def _ended(self) -> int:
         _, status = os.waitpid(self.pid, 0)
         self.pid = -1
-        return os.waitstatus_to_exitcode(status)
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return self._process.returncode
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +97,6 @@ class PtyProgram:
         if self.pid > 0:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, 9)
-            os.waitpid(self.pid, 0)
+            self._ended()
         if self.fd >= 0:
             os.close(self.fd)

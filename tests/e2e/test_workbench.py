@@ -80,11 +80,9 @@ def test_it_stops_for_the_shell_and_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_goes_away_ends_it_at_once_without_a_word(tmp_path: Path, own_folders: Path) -> None:
-    program = PtyProgram(["-m", "ktgtui", str(tmp_path)])
-    program.wait_for("39,609")
-    os.close(program.fd)
-    _, status = os.waitpid(program.pid, 0)
-    assert os.waitstatus_to_exitcode(status) in (128 + signal.SIGHUP, -signal.SIGHUP)
+    with PtyProgram(["-m", "ktgtui", str(tmp_path)]) as program:
+        program.wait_for("39,609")
+        assert program.hang_up() in (128 + signal.SIGHUP, -signal.SIGHUP)
     assert not list(own_folders.rglob("errors.log"))
 
 
