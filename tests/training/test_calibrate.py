@@ -14,7 +14,7 @@ import torch
 from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
-from engine.training import calibrate, device, measured
+from engine.training import bench, calibrate, device, measured
 from engine.training.bench import Bench
 from engine.training.calibrate import choose
 from engine.training.data import training_part
@@ -31,7 +31,8 @@ GRAPHS = [DML, KD, ALONE, DML, KD]
 
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch, tmp_path):
-    """`choose` sets the process's threads: they are put back. What it measures is kept for one test."""
+    """`choose` sets the process's threads: they are put back. What it measures is kept for one test, and timed briefly."""
+    monkeypatch.setattr(bench, "ENOUGH", 0.05)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
