@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from engine.errors import StoreError
 from engine.store.durable import disk
 from engine.store.folder import INFO, OUTPUT, missing, unmake
 from engine.store.holder import read_holder
+from engine.store.kernel_lock import NoKernelLocksError
+from engine.store.lock import RunLock
 
 STARTING = 60.0
 """Seconds a search has to answer: it does after half a second, but Python itself may load slowly over a network."""
@@ -52,9 +55,21 @@ class Detached:
     def farewell(self) -> str:
         """The last line of a search that is over. If nothing came of it, the folders made for it are removed."""
         line = self.last_line()
-        if not (self.run / INFO).exists():
-            unmake(self.run, self.made)
+        if self.made and not (self.run / INFO).exists():
+            self._unmake()
         return line
+
+    def _unmake(self) -> None:
+        """Remove the folders, unless another search has taken them by now."""
+        with ExitStack() as held:
+            try:
+                held.callback(RunLock(self.run).release)
+            except NoKernelLocksError:
+                pass  # then no other search can have it either
+            except StoreError:
+                return
+            if not (self.run / INFO).exists():
+                unmake(self.run, self.made)
 
 
 def launch(arguments: Sequence[str], run: Path, cwd: Path | None = None) -> Detached:

@@ -23,6 +23,6 @@ def claim(folder: Path) -> Iterator[RunLock]:
     try:
         yield lock
     finally:
-        lock.release()
         if made and not (folder / INFO).exists():
-            unmake(folder, made)
+            unmake(folder, made)  # still locked: a lock file that another process has taken is not removed under it
+        lock.release()

@@ -117,8 +117,8 @@ def missing(folder: Path) -> list[Path]:
 
 
 def unmake(folder: Path, made: list[Path]) -> None:
-    """Remove the folders `made` for a run that did not come about. Those that hold something else stay."""
-    courtesies = {STATUS, LOCK, OUTPUT}
+    """Remove the folders `made` for a run that did not come about, by who holds its lock. Those that hold something else stay."""
+    courtesies = {STATUS, HOLDER, LOCK, OUTPUT}
     with suppress(OSError):
         if {path.name for path in folder.iterdir()} <= courtesies:
             for name in courtesies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -26,7 +27,7 @@ from engine.control.detach import Detached, answers
 from engine.control.requests import Answer, Inbox, Request, fetch, leave, withdraw
 from engine.errors import StoreError
 from engine.store.durable import replace_file
-from engine.store.folder import CONTROL
+from engine.store.folder import CONTROL, OUTPUT
 from engine.store.holder import HOLDER, Holder
 from engine.store.lock import RunLock
 from engine.store.status import Status, write_status
@@ -75,6 +76,28 @@ def test_a_search_that_ends_without_a_word_is_told_with_a_guess(tmp_path: Path) 
     process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
     with pytest.raises(StoreError, match="the search ended at once, with code 2, and printed nothing; is the disk full\\?"):
         answers(Detached(process, tmp_path, [], 0))
+
+
+@pytest.mark.parametrize("locks", ["held by another search", "free", "none on this file system"])
+def test_what_was_made_for_a_search_that_failed_is_removed_unless_another_has_it(
+    tmp_path: Path, locks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "deep" / "run"
+    run.mkdir(parents=True)
+    (run / OUTPUT).write_text("error: no data\n")
+    process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(2)"])
+    process.wait()
+    held = RunLock(run) if locks.startswith("held") else None
+    if locks.startswith("none"):
+        monkeypatch.setattr("fcntl.flock", _without_flock)
+    assert Detached(process, run, [run, run.parent], 0).farewell() == "error: no data"
+    assert {p.name for p in tmp_path.rglob("*")} == ({"deep", "run", OUTPUT, "lock", "holder.json"} if held else set())
+    if held:
+        held.release()
+
+
+def _without_flock(*_: object) -> None:
+    raise OSError(errno.ENOSYS, "Function not implemented")
 
 
 def test_a_group_has_no_workers_to_set():
