@@ -23,9 +23,9 @@ from pathlib import Path
 
 import msgspec
 
-from engine.events import TrialsDone
+from engine.search.events import TrialsDone
+from engine.search.prepare import Options, opened
 from engine.space.design import load
-from engine.start import Options, opened
 from engine.store.check import check
 from engine.store.folder import INFO
 from engine.store.reader import RunReader

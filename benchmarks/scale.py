@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
-from engine.loop import Search
 from engine.references import demand, references
+from engine.search.loop import Search
 from engine.space.design import load
 from engine.space.graph import Graph
 from engine.store.reader import RunReader

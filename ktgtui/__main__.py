@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.command import Parser
+from engine.cli import Parser
 
 THEMES = ("auto", "dark", "light", "ansi")
 """As in `ktgtui.settings`, which `--help` need not load."""
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from engine.errors import EngineError
 
     if sys.platform == "win32":
-        from engine.command import ELSEWHERE
+        from engine.cli import ELSEWHERE
 
         print(f"error: {ELSEWHERE}", file=sys.stderr)
         return 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.command import run
+from engine.cli import run
 from ktgtui.__main__ import main
 
 FULL = Path("/dev/full")

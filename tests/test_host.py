@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from engine.control.desk import Desk
-from engine.host import SPARE, Host, gpu_reader, in_words, low_space
-from engine.report.progress import Line
+from engine.search.host_monitor import SPARE, Host, gpu_reader, in_words, low_space
+from engine.search.progress_line import Line
 from engine.store.folder import CURVES, INFO, TRIALS
 from engine.store.readings import EVERY, Gpu, ReadingFile, read_readings
 from engine.store.status import Status

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.events import Event, Finished, Progress, TrialsDone
-from engine.loop import Search
 from engine.references import MOST_REFERENCES, demand, dml, references
+from engine.search.events import Event, Finished, Progress, TrialsDone
+from engine.search.loop import Search
 from engine.space.design import Space, load
 from engine.space.graph import Graph
 from engine.store.reader import RunReader

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.pace import Pace
+from engine.search.eta import Pace
 
 
 def test_nothing_is_promised_before_anything_is_known():

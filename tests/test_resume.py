@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import StoreError
-from engine.resume import check
+from engine.search.resume import check
 from engine.space.design import load
 from engine.store.trials import RunInfo
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
-from engine.loop import Search
 from engine.references import demand, references
+from engine.search.loop import Search
 from engine.space.design import Space, load
 from engine.space.graph import Graph
 from engine.store.check import check

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from engine.command import INTERRUPTED
+from engine.cli import INTERRUPTED
 from engine.control.desk import Desk, End
 from engine.errors import Stopped
-from engine.signals import Signals
+from engine.search.signals import Signals
 
 
 def meanwhile(signals: Signals, *sent: signal.Signals) -> list[tuple[End, bool]]:
@@ -55,7 +55,7 @@ def test_a_wish_does_not_wait_for_the_end_of_a_native_call() -> None:
 
 def test_a_second_ctrl_c_does_not_wait_for_it_either(monkeypatch: pytest.MonkeyPatch) -> None:
     codes: list[int] = []
-    monkeypatch.setattr("engine.signals.end_at_once", codes.append)
+    monkeypatch.setattr("engine.search.signals.end_at_once", codes.append)
     desk = Desk()
     with Signals(desk) as signals, pytest.raises(KeyboardInterrupt):
         meanwhile(signals, signal.SIGINT, signal.SIGINT)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import start
 from engine.errors import TrainingError
+from engine.search import prepare
 from engine.space.design import load
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
@@ -30,9 +30,9 @@ def question():
 
 @pytest.mark.slow
 def test_what_is_measured_apart_is_what_is_measured_here(monkeypatch):
-    here = start.measured(*question())
+    here = prepare.measured(*question())
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # in this process only: the other has the machine's devices
-    assert start.measured(*question()) == here
+    assert prepare.measured(*question()) == here
     assert not torch.cuda.is_initialized()
 
 
@@ -46,7 +46,7 @@ class TwoKinds:
         return {"first": "node 1", "other": "node 2"}
 
     def call(self, function, *arguments, node=None):
-        if function is start.size_here:
+        if function is prepare.size_here:
             assert node == "node 2", "what is known is not measured again"
             return self.sizes["other"]
         graphs, nodes = arguments[0], arguments[3]
@@ -57,7 +57,7 @@ class TwoKinds:
 def test_packs_of_a_cluster_suit_the_kind_of_device_that_takes_most(other, pack):
     space = load("digits/X")
     graphs = [draw.graph.effective().graph for draw in random(space, 40, 1).preview()]
-    mode, shape = start._spread(TwoKinds(other), graphs, space, None, {"threads": 1}, None)
+    mode, shape = prepare._spread(TwoKinds(other), graphs, space, None, {"threads": 1}, None)
     assert (mode.pack, shape) == (pack, shape_for(graphs, pack, space.nodes))
     assert mode.sizes == {"first": 4, "other": other}
     assert mode.reason == f"because; 4 on first, {other} on other"
@@ -70,6 +70,6 @@ def die(*question):
 @pytest.mark.slow
 def test_a_process_that_dies_measuring_is_told_in_one_line(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(start, "choose", die)
+    monkeypatch.setattr(prepare, "choose", die)
     with pytest.raises(TrainingError, match=r"the process that measures packs died; .*--pack K"):
-        start.measured(*question())
+        prepare.measured(*question())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.control.desk import Desk, End
 from engine.control.requests import Answer, Request
 from engine.errors import Stopped
-from engine.loop import Search
+from engine.search.loop import Search
 from engine.store.runs import Run
 from engine.store.status import read_status
 from engine.store.trials import State, Training, Trial

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from engine import command
+from engine import cli
 from engine.analysis import plain
 from engine.analysis.advice import advise
 from engine.analysis.bands import KINDS, band
@@ -38,11 +38,11 @@ HEIGHT = 24
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input."""
-    return command.run(lambda: _run(_parser().parse_args(arguments)))
+    return cli.run(lambda: _run(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = command.Parser("engine.analysis", __doc__ or "")
+    made = cli.Parser("engine.analysis", __doc__ or "")
     add = made.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="a run folder; several are drawn in one plot")
     add("--by", action="append", default=[], metavar="CONDITION",
@@ -87,7 +87,7 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     """One run: its curve and whichever page was asked for, as text and as data."""
     from engine.report import pages
 
-    screen = command.screen()
+    screen = cli.screen()
     curve = of_sample(run.sample)
     data: dict[str, Any] = {"run": str(run.folder), "space": run.space.name, "notes": list(run.notes()),
                             "drawn": run.sample.drawn, "edf": plain.edf(curve)}
@@ -116,7 +116,7 @@ def _overview(run: Searched, curve: Edf, options: argparse.Namespace, data: dict
     """The whole run's curve, the five conditions in short and what matters."""
     from engine.report import pages
 
-    screen = command.screen()
+    screen = cli.screen()
     text.append(_plot([curve], options))
     data["conditions"] = {}
     for condition in FIVE:
@@ -138,7 +138,7 @@ def _page(parted: Split, options: argparse.Namespace, data: dict[str, Any], text
     """EDFs by the values of one condition, verdicts, and what the best chose."""
     from engine.report import pages
 
-    screen = command.screen()
+    screen = cli.screen()
     verdicts = against_rest(parted, options.coverage)
     chosen = winners(parted.sample, [parted], [parted.title])
     data["by"] = {**plain.split(parted, verdicts), "winners": plain.winners(chosen)}
@@ -176,14 +176,14 @@ def _several(runs: Sequence[Searched], options: argparse.Namespace) -> dict[str,
     verdicts = [verdict(other, edfs[0], options.coverage) for other in alike]
     data = {"runs": [str(r.folder) for r in runs], "warnings": warning, "curves": [plain.edf(e) for e in edfs],
             "verdicts": [plain.verdict(v) for v in verdicts]}
-    text = [*warning, _plot(edfs, options), pages.curves(edfs, command.screen()), *(f"- {v.sentence}" for v in verdicts)]
+    text = [*warning, _plot(edfs, options), pages.curves(edfs, cli.screen()), *(f"- {v.sentence}" for v in verdicts)]
     return {"data": data, "text": text}
 
 
 def _plot(edfs: Sequence[Edf], options: argparse.Namespace, height: int = HEIGHT) -> str:
     from engine.report.terminal import edf_plot
 
-    screen = command.screen()
+    screen = cli.screen()
     alone = [band(e, options.coverage, options.band) for e in edfs if e.n] if len(edfs) == 1 else []
     return edf_plot(edfs, min(screen.width, 120), height, colour=screen.colour, plain=screen.plain, bands=alone)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine import command, control
+from engine import cli, control
 from engine.control.client import PATIENCE
 from engine.errors import StoreError
 from engine.store.status import Status
@@ -32,14 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         return _tell(options, options.ask(options))
 
-    return command.run(asked)
+    return cli.run(asked)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = command.Parser("engine.control", __doc__ or "")
+    made = cli.Parser("engine.control", __doc__ or "")
     made.add_argument("run", type=Path, metavar="RUN", help="the run folder")
-    verbs = made.add_subparsers(required=True, metavar="status|pause|resume|stop|kill-trial|set", parser_class=command.Part)
+    verbs = made.add_subparsers(required=True, metavar="status|pause|resume|stop|kill-trial|set", parser_class=cli.Part)
 
     def verb(name: str, help: str, example: str = "") -> argparse.ArgumentParser:
         line = f"  python -m engine.control runs/digits-A-random600 {example or name}"
@@ -78,12 +78,12 @@ def _tell(options: argparse.Namespace, answer: control.Answer) -> int:
         print(f"{options.run}: {answer.message}", file=sys.stdout if answer.done else sys.stderr)
         if answer.done and answer.status and answer.status.total is not None:
             print(_far(answer.status))
-    return 0 if answer.done else command.BAD_INPUT
+    return 0 if answer.done else cli.BAD_INPUT
 
 
 def _far(status: Status) -> str:
     """`37 of 513 trials, 2 packs running, 1.5 graphs/s, 5 min left`."""
-    from engine.report.progress import duration
+    from engine.search.progress_line import duration
 
     parts = [f"{status.done:,} of {status.total:,} trials"]
     if status.packs:

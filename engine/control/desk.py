@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.command import INTERRUPTED
+from engine.cli import INTERRUPTED
 from engine.control.requests import VERBS, Answer, Inbox, Request
 from engine.errors import EngineError, Stopped
 from engine.store.status import FINISHED, Status, write_status

@@ -13,17 +13,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine import command
+from engine import cli
 from engine.report import build, output
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input."""
-    return command.run(lambda: _run(_parser().parse_args(arguments)))
+    return cli.run(lambda: _run(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    made = command.Parser("engine.report", __doc__ or "")
+    made = cli.Parser("engine.report", __doc__ or "")
     add = made.add_argument
     add("runs", nargs="+", type=Path, metavar="RUN", help="run folders of one lineage, in any order")
     add("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder, or one that a report was written to")

@@ -17,7 +17,7 @@ from engine.analysis.searched import Searched
 from engine.analysis.stability import Stability
 from engine.analysis.step import Step
 from engine.analysis.verdict import Verdict
-from engine.command import Screen
+from engine.cli import Screen
 
 Row = Sequence[str]
 RANKED = 8

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from engine import command
+from engine import cli
 from engine.errors import SpaceError
 from engine.space import children, choices, explain, family, files, refinement
 from engine.space.choices import Choice
@@ -33,12 +33,12 @@ _LABEL = 44
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
-    return command.run(lambda: run(parser().parse_args(arguments)))
+    return cli.run(lambda: run(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = command.Parser("engine.space", f"Look at a design space, try a constraint, write a child.\n\n{EXAMPLE}")
+    made = cli.Parser("engine.space", f"Look at a design space, try a constraint, write a child.\n\n{EXAMPLE}")
     add = made.add_argument
     add("file", nargs="?", metavar="FILE", help="a space file, or a shipped space's name (X, digits/X)")
     add("--json", action="store_true", help="one JSON object on stdout")

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine import command
+from engine import cli
 from engine.errors import StoreError
 from engine.store import export
 from engine.store.check import Checkup, check
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(arguments)
         return int(options.command(options))
 
-    return command.run(chosen)
+    return cli.run(chosen)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     doc = f"Look after run folders.\n\n{EXAMPLES}"
-    made = command.Parser("engine.store", doc)
-    parts = made.add_subparsers(required=True, metavar="check|compact|export|merge", parser_class=command.Part)
+    made = cli.Parser("engine.store", doc)
+    parts = made.add_subparsers(required=True, metavar="check|compact|export|merge", parser_class=cli.Part)
     checking = parts.add_parser("check", help="verify every checksum and cross-reference", description=EXAMPLES)
     checking.add_argument("--repair", action="store_true", help="mend what can be mended without loss")
     checking.add_argument("--salvage", action="store_true",

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from engine import command
+from engine import cli
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import DATASETS, entry_points, is_model, model_examples, torchvision_models
 
@@ -23,13 +23,13 @@ Shape = tuple[int, int, int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 bad input, 130 interrupted."""
-    return command.run(lambda: run_models(parser().parse_args(arguments)))
+    return cli.run(lambda: run_models(parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    made = command.Parser("engine.training", f"Look at the networks a space may use.\n\n{EXAMPLES}")
-    parts = made.add_subparsers(required=True, metavar="models", parser_class=command.Part)
+    made = cli.Parser("engine.training", f"Look at the networks a space may use.\n\n{EXAMPLES}")
+    parts = made.add_subparsers(required=True, metavar="models", parser_class=cli.Part)
     part = parts.add_parser("models", help="exact parameters and multiply-adds of networks", description=EXAMPLES)
     part.add_argument("model", nargs="*", metavar="MODEL", help="names (default: the built-in and installed ones)")
     part.add_argument("--torchvision", action="store_true", help="torchvision's as well")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.refine import main
+from engine.refine.__main__ import main
 from engine.space import choices
 from engine.space.design import load
 from engine.store.folder import space_of

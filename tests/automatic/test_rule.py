@@ -9,8 +9,8 @@ import pytest
 
 from engine.analysis.advice import advise
 from engine.analysis.sample import Sample, sample
-from engine.automatic.rule import DEAR, decide
 from engine.errors import AnalysisError
+from engine.refine.rule import DEAR, decide
 from engine.space.space import Space
 from tests.analysis.folders import effect, records, space_named
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from engine.compare import main
+from engine.compare.__main__ import main
 from tests.comparison.folders import DML, evaluations, keep, searched
 
 FIRST, SECOND = [93.0, 94.0, 95.0], [96.0, 95.0, 96.5]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import evaluate, search
 from engine.analysis.__main__ import main as analyse
+from engine.evaluate import __main__ as evaluate
+from engine.search import __main__ as search
 from engine.store.check import check
 from engine.store.evaluations import read_evaluations
 from engine.store.reader import RunReader

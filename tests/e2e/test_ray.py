@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.search import main
+from engine.search.__main__ import main
 from engine.store.check import check
 from engine.store.reader import RunReader
 

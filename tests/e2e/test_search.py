@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from engine.references import dml
-from engine.search import main
+from engine.search.__main__ import main
+from engine.search.prepare import Options, opened
 from engine.space.design import load
 from engine.space.graph import Graph
-from engine.start import Options, opened
 from engine.store.reader import RunReader
 from engine.store.runs import Run
 from engine.store.trials import Curve, State, Training, Trial

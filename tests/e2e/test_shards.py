@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.search import main as search
+from engine.search.__main__ import main as search
 from engine.store.__main__ import main as store
 from engine.store.reader import RunReader
 from engine.store.trials import Curve, Training, Trial

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from engine.search import main
+from engine.search.__main__ import main
 from engine.space import catalogue
 from engine.store.reader import RunReader
 from engine.store.trials import State

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
-from engine.evaluation.choice import best_graphs, chosen
+from engine.evaluate.graph_choice import best_graphs, chosen
 from engine.space.design import load
 from engine.space.graph import Graph
 from engine.store.trials import State, Trial

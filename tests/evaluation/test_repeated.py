@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from engine.analysis.repeated import figure, repeated
-from engine.evaluation.text import table
+from engine.evaluate.text import table
 from engine.store.trials import State
 from tests.store.test_evaluations import made
 

@@ -12,12 +12,12 @@ import msgspec
 import pytest
 import torch
 
-import engine.evaluation.retraining as retraining
+import engine.evaluate.retraining as retraining
 from engine.analysis.__main__ import main as analysis
 from engine.errors import TrainingError
-from engine.evaluate import main
-from engine.evaluation.export import KINDS
-from engine.search import main as search
+from engine.evaluate.__main__ import main
+from engine.evaluate.export import KINDS
+from engine.search.__main__ import main as search
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.evaluations import EVALUATIONS, FRESH, WEIGHTS, EvaluationFile, read_evaluations
@@ -202,7 +202,7 @@ def test_an_export_that_cannot_be_written_is_one_line(run: Path, capsys: pytest.
 
 
 def test_onnx_names_what_to_install(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.evaluation.export.util.find_spec", lambda name: None)
+    monkeypatch.setattr("engine.evaluate.export.util.find_spec", lambda name: None)
     assert main([str(run), "--repeats", "1", "--export", "onnx"]) == 2
     assert "onnx and onnxscript not installed; pip install 'ktgtui[onnx]'" in capsys.readouterr().err
     assert read_evaluations(run) == [], "known before anything is trained"
@@ -214,7 +214,7 @@ def test_onnx_packages_that_are_older_than_torch_are_one_line(
     def lacks(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'onnxscript._framework_apis.torch_2_11'")
 
-    monkeypatch.setattr("engine.evaluation.export.util.find_spec", lambda name: name)
+    monkeypatch.setattr("engine.evaluate.export.util.find_spec", lambda name: name)
     monkeypatch.setitem(KINDS, "onnx", (".onnx", lacks))
     assert main([str(run), "--repeats", "1", "--export", "onnx"]) == 2
     told = capsys.readouterr().err.splitlines()[-1]

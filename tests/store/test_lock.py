@@ -14,9 +14,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine import compare as comparison
-from engine import evaluate, refine, search
+from engine.compare import __main__ as comparison
 from engine.errors import StoreError
+from engine.evaluate import __main__ as evaluate
+from engine.refine import __main__ as refine
+from engine.search import __main__ as search
 from engine.store import __main__ as store
 from engine.store.evaluations import EvaluationFile
 from engine.store.folder import write_info

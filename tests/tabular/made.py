@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.simulate.build_table import _forms
+from engine.simulate.table import NOTHING, Table, TableInfo
 from engine.space.design import Space, load
 from engine.space.enumeration import canonical_rows
 from engine.space.graph import Graph
 from engine.space.rows import Codebook
 from engine.store.runs import Run
 from engine.store.trials import Curve, RunInfo, State, Training
-from engine.tabular.build import _forms
-from engine.tabular.table import NOTHING, Table, TableInfo
 from engine.training.outcome import training_id
 
 EPOCHS, IMAGES = 9, 200

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from engine.simulate.auto_refine import refined
+from engine.simulate.regret import Path as Found
+from engine.simulate.regret import Regrets, marks, regrets
+from engine.simulate.replay import random_search, replay
+from engine.simulate.strategies import chosen, searches
+from engine.simulate.table import Table, load
 from engine.space.graph import Graph
 from engine.space.sampling import Sampler
 from engine.strategies.asha import Asha
 from engine.strategies.fixed import random
-from engine.tabular.contenders import chosen, searches
-from engine.tabular.paths import Path as Found
-from engine.tabular.paths import Regrets, marks, regrets
-from engine.tabular.person import refined
-from engine.tabular.replay import random_search, replay
-from engine.tabular.table import Table, load
 from tests.tabular.made import EPOCHS, small, table
 
 
@@ -160,8 +160,8 @@ def test_tpe_is_replayed_with_its_own_proposals(held: Table) -> None:
 
 
 def test_a_strategy_of_another_package_is_replayed_by_name(held: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.tabular.contenders.entry_points", lambda group: ("mine",))
-    monkeypatch.setattr("engine.tabular.contenders.installed", lambda name: random)
+    monkeypatch.setattr("engine.simulate.strategies.entry_points", lambda group: ("mine",))
+    monkeypatch.setattr("engine.simulate.strategies.installed", lambda name: random)
     assert chosen("mine") == ("mine",)
     assert list(searches("mine", held, 20, [5])) == list(searches("random", held, 20, [5]))
 

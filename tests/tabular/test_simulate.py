@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.simulate import main
-from engine.tabular.table import load, save
+from engine.simulate.__main__ import main
+from engine.simulate.table import load, save
 from tests.tabular.made import run, small, table
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from engine.errors import StoreError
+from engine.simulate.build_table import _without_folder, build
+from engine.simulate.table import DEFAULT, ENDING, INVALID, NOTHING, UNTAUGHT, Table, load, save, shipped
 from engine.space.design import load as find
 from engine.space.graph import Graph
 from engine.store.reader import RunReader
 from engine.store.runs import Run
-from engine.tabular.build import _without_folder, build
-from engine.tabular.table import DEFAULT, ENDING, INVALID, NOTHING, UNTAUGHT, Table, load, save, shipped
 from tests.tabular.made import run, small, table
 
 
@@ -120,7 +120,7 @@ def test_shipped_tables_are_whole_and_small(name: str) -> None:
     assert {*range(made.info.forms)} == {*made.form[made.form >= 0].tolist()}
     assert not (made.right == NOTHING).any()
     assert int(made.right.max()) <= space.protocol.validation
-    folder = resources.files("engine.tabular")
+    folder = resources.files("engine.simulate")
     assert sum(len(f.read_bytes()) for f in folder.iterdir() if f.name.endswith(ENDING)) < 1_000_000
 
 

@@ -257,7 +257,7 @@ def test_an_unknown_data_set_is_refused_with_the_nearest_name():
 
 def test_a_search_never_touches_the_test_part(tmp_path, monkeypatch, capsys):
     """From the command to the last record, with the test files gone and the only way to them barred."""
-    from engine.search import main
+    from engine.search.__main__ import main
 
     tiny("CIFAR10", tmp_path, monkeypatch)
     for file, _ in datasets.CIFAR10.test_list:

@@ -128,7 +128,7 @@ def test_a_model_that_cannot_take_the_images_is_named_in_one_line(monkeypatch):
 
 
 def test_a_search_says_so_before_anything_starts(tmp_path, monkeypatch, capsys):
-    from engine.search import main as search
+    from engine.search.__main__ import main as search
 
     monkeypatch.chdir(tmp_path)
     fields = {"data": "digits", "train": 64, "validation": 16, "epochs": 1, "batch": 16, "crop": 0}

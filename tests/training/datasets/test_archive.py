@@ -120,7 +120,7 @@ def test_a_damaged_file_is_refused_in_one_line(where, tmp_path):
 
 def test_a_search_on_it_writes_down_the_chance_rule_of_its_classes(tmp_path, monkeypatch):
     """What the analysis leaves out must be known from the run folder alone: nobody else knows that there are 4 classes."""
-    from engine.search import main
+    from engine.search.__main__ import main
     from engine.store.folder import read_info, space_of
 
     images = DRAW.random((40, 4, 4))

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import psutil
 
-from engine.command import INTERRUPTED
+from engine.cli import INTERRUPTED
 from engine.control.desk import Desk, End
 
 SOFT = {End.KEEP: 13.0, End.NOW: 4.0}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import StoreError
+from engine.simulate.table import INVALID, NOTHING, UNTAUGHT, Table, TableInfo
 from engine.space.enumeration import canonical_rows
 from engine.space.graph import Graph
 from engine.space.rows import Codebook
@@ -17,7 +18,6 @@ from engine.space.space import Space
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
 from engine.store.trials import Curve, State, Training
-from engine.tabular.table import INVALID, NOTHING, UNTAUGHT, Table, TableInfo
 
 
 def build(folder: Path, repeats: int | None = None) -> Table:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.errors import SpaceError, nearest
+from engine.simulate.regret import Path
+from engine.simulate.replay import random_search, replay
+from engine.simulate.table import Table
 from engine.space.catalogue import entry_points
 from engine.space.sampling import Sampler
 from engine.strategies.asha import Asha
 from engine.strategies.bayes import Bayes
 from engine.strategies.chosen import Maker, installed
 from engine.strategies.halving import Halving
-from engine.tabular.paths import Path
-from engine.tabular.replay import random_search, replay
-from engine.tabular.table import Table
 
 MAKERS: dict[str, Maker] = {
     "asha": Asha,
@@ -47,7 +47,7 @@ def searches(name: str, table: Table, graphs: int, seeds: Sequence[int]) -> Iter
         yield from (random_search(table, sampler, graphs, seed) for seed in seeds)
         return
     if name == "refine":
-        from engine.tabular.person import refined  # scipy's special functions, which the others do not need
+        from engine.simulate.auto_refine import refined  # scipy's special functions, which the others do not need
 
         yield from (refined(table, graphs, seed) for seed in seeds)
         return

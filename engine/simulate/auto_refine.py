@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.analysis.sample import sample
-from engine.automatic.rule import decide
 from engine.errors import AnalysisError
+from engine.refine.rule import decide
+from engine.simulate.regret import Path
+from engine.simulate.replay import whole
+from engine.simulate.table import Table
 from engine.space.graph import Graph
 from engine.space.refinement import refine
 from engine.space.space import Space
 from engine.store.trials import Trial
 from engine.strategies.protocol import Draw
-from engine.tabular.paths import Path
-from engine.tabular.replay import whole
-from engine.tabular.table import Table
 
 
 def refined(table: Table, graphs: int, seed: int) -> Path:

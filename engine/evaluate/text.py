@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.analysis.repeated import Figure, NodeFigures, Repeated
-from engine.evaluation.final import Evaluated
-from engine.report.progress import PLAIN_EVERY
+from engine.evaluate.evaluation import Evaluated
+from engine.search.progress_line import PLAIN_EVERY
 from engine.store.evaluations import WEIGHTS
 
 if TYPE_CHECKING:
-    from engine.evaluation.retraining import Going
+    from engine.evaluate.retraining import Going
 
 
 def text(found: Evaluated, *, test: bool) -> str:

@@ -19,11 +19,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.command import Parser, run, screen
+from engine.cli import Parser, run, screen
 from engine.errors import SpaceError
 
 if TYPE_CHECKING:
-    from engine.automatic.journey import Decided
+    from engine.refine.auto_refine import Decided
     from engine.report.result import Result
     from engine.space.design import Space
 
@@ -72,10 +72,10 @@ def _refine(args: argparse.Namespace, argv: Sequence[str]) -> int:
 def _walk(space: Space, out: Path, args: argparse.Namespace, argv: Sequence[str]) -> tuple[list[Decided], Result]:
     """The refinement, shown on stderr as it goes."""
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as engine.search: OpenMP's spinning threads starve each other
-    from engine.automatic.journey import Arrived, Decided, Plan, Searching, journey
     from engine.provenance import command
-    from engine.report.progress import Line
-    from engine.start import Options
+    from engine.refine.auto_refine import Arrived, Decided, Plan, Searching, journey
+    from engine.search.prepare import Options
+    from engine.search.progress_line import Line
 
     mode = {} if args.pack is None else {"pack": args.pack}
     options = Options(seed=args.seed, data=args.data, teachers=args.teachers, workers=args.workers, mode=mode,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.tabular.table import Table
+from engine.simulate.table import Table
 
 Floats = npt.NDArray[np.float64]
 

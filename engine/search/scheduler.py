@@ -1,4 +1,4 @@
-"""How draws become packs and packs become records: to the protocol's end at once (here), or by rungs (`engine.rungs`)."""
+"""How draws become packs and packs become records: to the protocol's end at once (here), or by rungs (`rung_scheduler`)."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def save(table: Table, path: Path) -> int:
 
 def shipped() -> tuple[str, ...]:
     """Spaces whose tables are in the package."""
-    names = (file.name for file in resources.files("engine.tabular").iterdir())
+    names = (file.name for file in resources.files("engine.simulate").iterdir())
     return tuple(sorted(n.removesuffix(ENDING).replace("-", "/") for n in names if n.endswith(ENDING)))
 
 
@@ -154,7 +154,7 @@ def load(reference: str | Path = DEFAULT) -> Table:
     """Read a file, or a shipped table by its space's name. Raises StoreError: not there, not a table, damaged."""
     path = Path(reference)
     if not path.exists() and str(reference) in shipped():
-        path = Path(str(resources.files("engine.tabular") / f"{str(reference).replace('/', '-')}{ENDING}"))
+        path = Path(str(resources.files("engine.simulate") / f"{str(reference).replace('/', '-')}{ENDING}"))
     try:
         blob = path.read_bytes()
     except OSError as error:

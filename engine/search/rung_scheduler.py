@@ -15,7 +15,7 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.executors.protocol import PackDone, PackJob, PackPaused
-from engine.flow import Results, by_number, light, trial_of
+from engine.search.scheduler import Results, by_number, light, trial_of
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
 from engine.store.judgements import Judgement

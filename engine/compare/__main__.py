@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.command import Parser, run
+from engine.cli import Parser, run
 from engine.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from engine.comparison.measured import Entry
-    from engine.evaluation.final import Chosen
+    from engine.compare.entries import Entry
+    from engine.evaluate.evaluation import Chosen
     from engine.report.tables import Table
 
 
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
     from engine.analysis.searched import distinct
-    from engine.comparison.measured import entry, names, plain
-    from engine.evaluation.final import choose, evaluated
+    from engine.compare.entries import entry, names, plain
+    from engine.evaluate.evaluation import choose, evaluated
     from engine.report.output import claim
 
     distinct(args.runs)
@@ -73,9 +73,9 @@ def _compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def _train(chosen: Sequence[Chosen], args: argparse.Namespace, argv: Sequence[str]) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as engine.search: OpenMP's spinning threads starve each other
-    from engine.evaluation.final import evaluate
-    from engine.evaluation.retraining import Options
-    from engine.evaluation.text import Counter
+    from engine.evaluate.evaluation import evaluate
+    from engine.evaluate.retraining import Options
+    from engine.evaluate.text import Counter
     from engine.provenance import command
 
     options = Options(args.repeats, args.test, args.data, teachers=args.teachers, threads=args.threads,
@@ -88,8 +88,8 @@ def _train(chosen: Sequence[Chosen], args: argparse.Namespace, argv: Sequence[st
 
 def _tables(entries: Sequence[Entry], chosen: Sequence[Chosen], *, test: bool) -> list[Table]:
     from engine.analysis.repeated import Which
-    from engine.comparison import tables
-    from engine.comparison.measured import between
+    from engine.compare import tables
+    from engine.compare.entries import between
 
     kinds: list[Which] = ["test", "validation"] if test else ["validation"]
     made = [tables.results(entries, kind) for kind in kinds]

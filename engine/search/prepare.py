@@ -27,9 +27,9 @@ from engine.executors.local import LocalExecutor
 from engine.executors.parallel import ParallelExecutor, group
 from engine.executors.protocol import Executor
 from engine.executors.workers import local_workers
-from engine.loop import Search
 from engine.references import demand, references
-from engine.resume import check
+from engine.search.loop import Search
+from engine.search.resume import check
 from engine.space.design import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.analysis.repeated import Figure, Repeated, Which
-from engine.comparison.measured import Against, Entry, spent
-from engine.report.progress import duration
+from engine.compare.entries import Against, Entry, spent
 from engine.report.summary import edges_text
 from engine.report.tables import Table
+from engine.search.progress_line import duration
 
 
 def results(entries: Sequence[Entry], which: Which) -> Table:

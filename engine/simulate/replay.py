@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.simulate.regret import Path
+from engine.simulate.table import INVALID, UNTAUGHT, Table
 from engine.space.sampling import Sampler
 from engine.store.trials import State, Trial
 from engine.strategies.protocol import Draw, RungReport, Strategy
-from engine.tabular.paths import Path
-from engine.tabular.table import INVALID, UNTAUGHT, Table
 
 
 def random_search(table: Table, sampler: Sampler, n: int, seed: int) -> Path:
@@ -79,7 +79,7 @@ def whole(table: Table, draw: Draw, path: Path, paid: dict[int, int]) -> Trial:
 
 
 def _by_rungs(table: Table, strategy: Strategy, path: Path, paid: dict[int, int]) -> None:
-    """Cohort after cohort through all rungs, as `engine.rungs` judges them: graphs that train identically enter once."""
+    """Cohort after cohort through all rungs, as a search judges them: graphs that train identically enter once."""
     entered: dict[int, int] = {}
     cohorts: dict[int, list[int]] = {}
     for draw in strategy.ask(strategy.total):

@@ -8,8 +8,8 @@ import numpy as np
 
 from engine.report.tables import Table as Grid
 from engine.report.tables import as_text
-from engine.tabular.paths import Regrets
-from engine.tabular.table import Table
+from engine.simulate.regret import Regrets
+from engine.simulate.table import Table
 
 MOST = 8
 """Costs shown: the last ones."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.report.style import COLUMN, DASHES, PALETTE, figure, place
 from engine.report.tables import Table as Grid
-from engine.tabular.paths import Regrets
+from engine.simulate.regret import Regrets
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

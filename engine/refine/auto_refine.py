@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.analysis.searched import read
-from engine.automatic.rule import Decision, decide
 from engine.errors import SpaceError
-from engine.events import Event
+from engine.refine.rule import Decision, decide
 from engine.report.result import Result, result
+from engine.search.events import Event
+from engine.search.prepare import Options, opened
 from engine.space import children, choices
 from engine.space.choices import Choice
 from engine.space.design import Space, load
-from engine.start import Options, opened
 from engine.store.claim import claim
 from engine.store.folder import INFO
 from engine.store.reader import RunReader

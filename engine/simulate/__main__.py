@@ -20,18 +20,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.command import Parser, run
+from engine.cli import Parser, run
 from engine.errors import AnalysisError, SpaceError
 
 if TYPE_CHECKING:
-    from engine.tabular.paths import Regrets
-    from engine.tabular.table import Table
+    from engine.simulate.regret import Regrets
+    from engine.simulate.table import Table
 
 
 def arguments() -> Parser:
     """The command line."""
-    from engine.tabular.contenders import NAMES
-    from engine.tabular.table import DEFAULT, shipped
+    from engine.simulate.strategies import NAMES
+    from engine.simulate.table import DEFAULT, shipped
 
     p = Parser("engine.simulate", __doc__ or "")
     p.add_argument("--strategy", default="random,asha", metavar="LIST", help=f"any of {', '.join(NAMES)} (default: random,asha)")
@@ -60,8 +60,8 @@ def _simulate(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from engine.tabular.build import build
-    from engine.tabular.table import save
+    from engine.simulate.build_table import build
+    from engine.simulate.table import save
 
     if args.out is None:
         raise AnalysisError("--build: needs a file for the table", "add --out FILE")
@@ -87,9 +87,9 @@ def _words(table: Table) -> str:
 
 def _replay(args: argparse.Namespace) -> int:
     from engine.report.output import claim
-    from engine.tabular.contenders import chosen, searches
-    from engine.tabular.paths import marks, regrets
-    from engine.tabular.table import load
+    from engine.simulate.regret import marks, regrets
+    from engine.simulate.strategies import chosen, searches
+    from engine.simulate.table import load
 
     names = chosen(args.strategy)
     if args.out:
@@ -117,7 +117,7 @@ def _replay(args: argparse.Namespace) -> int:
 def _write(folder: Path, found: Sequence[Regrets], told: dict[str, Any]) -> None:
     from engine.report import output, style
     from engine.report.tables import as_csv
-    from engine.tabular.figure import numbers, regret_figure
+    from engine.simulate.regret_figure import numbers, regret_figure
 
     files = {"regret.csv": as_csv(numbers(found)).encode(), "simulate.json": json.dumps(told, indent=1).encode()}
     with style.styled():
@@ -136,7 +136,7 @@ def _fits(args: argparse.Namespace, table: Table) -> None:
 
 
 def _text(table: Table, found: Sequence[Regrets], args: argparse.Namespace) -> str:
-    from engine.tabular.text import text
+    from engine.simulate.text import text
 
     return f"{_words(table)}\n{args.seeds:,} searches of {args.graphs:,} graphs each\n\n{text(table, found)}"
 

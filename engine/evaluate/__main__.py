@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.command import Parser, run
+from engine.cli import Parser, run
 from engine.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from engine.evaluation.final import Chosen, Evaluated
+    from engine.evaluate.evaluation import Chosen, Evaluated
 
 KINDS = ("state_dict", "torchscript", "onnx")
 
@@ -53,14 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    from engine.evaluation.final import choose, evaluated
+    from engine.evaluate.evaluation import choose, evaluated
 
     for name in ("repeats", "threads"):
         if (value := getattr(args, name)) is not None and value < 1:
             raise AnalysisError(f"--{name}: must be at least 1, got {value}")
     chosen = choose(args.run, args.graph or ["best"])
     if args.export:
-        from engine.evaluation.export import require
+        from engine.evaluate.export import require
 
         require(args.export)
     _train(chosen, args, argv)
@@ -69,7 +69,7 @@ def _evaluate(args: argparse.Namespace, argv: Sequence[str]) -> int:
     if args.json:
         print(json.dumps(found.plain(test=args.test) | ({"exported": [str(f) for f in files]} if args.export else {})))
     else:
-        from engine.evaluation.text import text
+        from engine.evaluate.text import text
 
         print(text(found, test=args.test))
         for file in files:
@@ -79,9 +79,9 @@ def _evaluate(args: argparse.Namespace, argv: Sequence[str]) -> int:
 
 def _train(chosen: Chosen, args: argparse.Namespace, argv: Sequence[str]) -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as engine.search: OpenMP's spinning threads starve each other
-    from engine.evaluation.final import evaluate
-    from engine.evaluation.retraining import Options
-    from engine.evaluation.text import Counter
+    from engine.evaluate.evaluation import evaluate
+    from engine.evaluate.retraining import Options
+    from engine.evaluate.text import Counter
     from engine.provenance import command
 
     options = Options(args.repeats, args.test, args.data, args.download, args.teachers, args.threads,
@@ -92,7 +92,7 @@ def _train(chosen: Chosen, args: argparse.Namespace, argv: Sequence[str]) -> Non
 
 
 def _export(found: Evaluated, kind: str) -> list[Path]:
-    from engine.evaluation.export import export
+    from engine.evaluate.export import export
     from engine.training.networks import load
 
     folder = found.chosen.folder

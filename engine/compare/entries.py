@@ -12,8 +12,8 @@ from typing import Any
 
 from engine.analysis.repeated import Figure, Repeated, Which, difference
 from engine.analysis.trajectory import Trajectory, trajectory
-from engine.evaluation.choice import best_graphs
-from engine.evaluation.final import Chosen, Evaluated
+from engine.evaluate.evaluation import Chosen, Evaluated
+from engine.evaluate.graph_choice import best_graphs
 from engine.references import dml
 from engine.store.reader import RunReader
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.analysis.repeated import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
-from engine.evaluation.choice import best_graphs, chosen
+from engine.evaluate.graph_choice import best_graphs, chosen
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.durable import disk, replace_file
@@ -19,7 +19,7 @@ from engine.store.reader import RunReader
 from engine.store.trials import RunInfo, Trial
 
 if TYPE_CHECKING:
-    from engine.evaluation.retraining import Going, Options
+    from engine.evaluate.retraining import Going, Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def evaluate(chosen: Chosen, options: Options) -> Iterator[Going]:
     Raises StoreError if a search holds the folder, DataError if the data are not there, TrainingError for a run whose batches
     were shared by several processes.
     """
-    from engine.evaluation.card import card
-    from engine.evaluation.retraining import Retraining
+    from engine.evaluate.model_card import card
+    from engine.evaluate.retraining import Retraining
 
     if options.repeats < 1:
         raise AnalysisError(f"--repeats: must be at least 1, got {options.repeats}")

@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from engine.control.desk import Desk, Kill
 from engine.control.requests import Answer
 from engine.errors import StoreError
-from engine.events import Event, Finished, Progress, TrialsDone
 from engine.executors.protocol import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
-from engine.flow import Flow, Results, Whole
-from engine.killing import named, stopped
-from engine.pace import Pace
 from engine.references import references
-from engine.rungs import ByRungs
+from engine.search.eta import Pace
+from engine.search.events import Event, Finished, Progress, TrialsDone
+from engine.search.executor_control import Hire, Steering
+from engine.search.rung_scheduler import ByRungs
+from engine.search.running_packs import Underway
+from engine.search.scheduler import Flow, Results, Whole
+from engine.search.stop_trial import named, stopped
 from engine.space.design import Space
-from engine.steering import Hire, Steering
 from engine.store.runs import Run
 from engine.store.status import FINISHED, Status
 from engine.store.trials import Trial
 from engine.strategies.protocol import Draw, Strategy
 from engine.training.pack import PackShape
-from engine.underway import Underway
 
 STATUS_EVERY = 0.5
 """Seconds between writes of status.json: often enough to look live, far too seldom to cost anything."""

@@ -26,7 +26,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.command import Parser, leave, run, screen
+from engine.cli import Parser, leave, run, screen
 from engine.errors import SpaceError
 from engine.executors.group import launched, size_of
 
@@ -139,8 +139,8 @@ def _is_option(word: str, option: str) -> bool:
 def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path, started: float) -> Result:
     """Train, answering control and signals from now on: before torch is loaded."""
     from engine.control.desk import Desk
-    from engine.host import Host
-    from engine.signals import Signals
+    from engine.search.host_monitor import Host
+    from engine.search.signals import Signals
     from engine.store.claim import claim
 
     desk = Desk(folder, space.protocol.processes)
@@ -207,7 +207,7 @@ def _baselines(args: argparse.Namespace, space: Space) -> int:
 
 def _finished(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path) -> Result | None:
     """The result of a run folder in which nothing is left to do. Raises StoreError if it holds another search."""
-    from engine.resume import check
+    from engine.search.resume import check
     from engine.store.folder import INFO
     from engine.store.reader import RunReader
 
@@ -231,9 +231,9 @@ def _train(
     # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from engine.provenance import command
-    from engine.report.progress import Line
     from engine.report.result import result
-    from engine.start import Options, opened
+    from engine.search.prepare import Options, opened
+    from engine.search.progress_line import Line
 
     with ExitStack() as held:
         options = Options(

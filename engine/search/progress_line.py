@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
-from engine.events import Event, Progress
+from engine.search.events import Event, Progress
 from engine.store.trials import RunInfo
 
 PLAIN_EVERY = 10.0
