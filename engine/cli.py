@@ -16,6 +16,9 @@ from engine.errors import EngineError, Stopped
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
+PLAIN_EVERY = 10.0
+"""Seconds between lines where stderr is no terminal (a log file)."""
+
 ELSEWHERE = "ktgtui runs on Linux and macOS: run folders need the kernel's file locks; on Windows use WSL"
 
 

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from engine.control.desk import Desk
-from engine.search.host_monitor import SPARE, Host, gpu_reader, in_words, low_space
+from engine.formatting import data_size
+from engine.search.host_monitor import SPARE, Host, gpu_reader, low_space
 from engine.search.progress_line import Line
 from engine.store.folder import CURVES, INFO, TRIALS
 from engine.store.readings import EVERY, Gpu, ReadingFile, read_readings
@@ -109,5 +110,5 @@ def test_a_warning_is_in_the_status_the_log_and_on_the_line(tmp_path: Path, caps
 
 
 @pytest.mark.parametrize(("size", "words"), [(12, "12 B"), (1_234_567, "1.23 MB"), (5e12, "5 TB"), (5.25e15, "5,250 TB")])
-def test_sizes_are_told_in_words(size: float, words: str) -> None:
-    assert in_words(size) == words
+def test_sizes_are_told_data_size(size: float, words: str) -> None:
+    assert data_size(size) == words

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from engine.analysis.repeated import Figure, Repeated, Which
 from engine.compare.entries import Against, Entry, spent
+from engine.formatting import duration
 from engine.report.summary import edges_text
 from engine.report.tables import Table
-from engine.search.progress_line import duration
 
 
 def results(entries: Sequence[Entry], which: Which) -> Table:

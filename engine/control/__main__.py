@@ -83,7 +83,7 @@ def _tell(options: argparse.Namespace, answer: control.Answer) -> int:
 
 def _far(status: Status) -> str:
     """`37 of 513 trials, 2 packs running, 1.5 graphs/s, 5 min left`."""
-    from engine.search.progress_line import duration
+    from engine.formatting import duration
 
     parts = [f"{status.done:,} of {status.total:,} trials"]
     if status.packs:

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from engine.analysis.repeated import Figure, NodeFigures, Repeated
+from engine.cli import PLAIN_EVERY
 from engine.evaluate.evaluation import Evaluated
-from engine.search.progress_line import PLAIN_EVERY
 from engine.store.evaluations import WEIGHTS
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from engine.control.desk import Desk
+from engine.formatting import data_size
 from engine.store.folder import CURVES, INFO, TRIALS
 from engine.store.readings import EVERY, Gpu, Reading, ReadingFile
 
@@ -79,16 +80,7 @@ def low_space(folder: Path, done: int, total: int | None) -> str | None:
     free = shutil.disk_usage(folder).free
     if free >= wanted:
         return None
-    return f"the disk may fill up: {in_words(free)} free, {total - done:,} trials left want {in_words(wanted)}"
-
-
-def in_words(size: float) -> str:
-    """`3.5 MB`."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.0f} TB"
+    return f"the disk may fill up: {data_size(free)} free, {total - done:,} trials left want {data_size(wanted)}"
 
 
 def gpu_reader() -> Callable[[], tuple[Gpu, ...]]:

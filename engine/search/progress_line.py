@@ -12,25 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from engine.cli import PLAIN_EVERY
+from engine.formatting import duration
 from engine.search.events import Event, Progress
 from engine.store.trials import RunInfo
-
-PLAIN_EVERY = 10.0
-"""Seconds between lines where stderr is no terminal (a log file)."""
-
-
-def duration(seconds: float | None) -> str:
-    """`3 s`, `4 min`, `2 h 05 min`, `3 d 04 h`; `?` for None."""
-    if seconds is None:
-        return "?"
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60:02} h"
 
 
 class Line:
