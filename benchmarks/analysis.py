@@ -2,7 +2,7 @@
 
     python benchmarks/analysis.py                     speed, coverage, verdicts, advice: about four minutes
     python benchmarks/analysis.py coverage            one part: speed, coverage, verdicts, advice, report, levels
-    python benchmarks/analysis.py levels              the table of engine/analysis/levels.py, exactly (ten minutes)
+    python benchmarks/analysis.py levels              the table of engine/analysis/band_levels.py, exactly (ten minutes)
 
 Times are the best of five. Coverage is the share of 2,000 simulated samples whose band holds the whole true curve.
 """
@@ -20,18 +20,18 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from engine.analysis import levels
-from engine.analysis.advice import advise
+from engine.analysis import band_levels
+from engine.analysis.advice.advise import advise
+from engine.analysis.advice.candidates import candidates
+from engine.analysis.advice.lift import lifts, scores
+from engine.analysis.advice.stability import stability
 from engine.analysis.bands import KINDS, band
-from engine.analysis.candidates import candidates
-from engine.analysis.compare import difference
 from engine.analysis.conditions import FIVE, split
+from engine.analysis.constraint_mask import holding
+from engine.analysis.difference import difference
 from engine.analysis.edf import Edf
-from engine.analysis.holding import holding
 from engine.analysis.importance import importance
-from engine.analysis.lift import lifts, scores
 from engine.analysis.sample import Sample, sample
-from engine.analysis.stability import stability
 from engine.analysis.verdict import against_rest, verdict
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -74,7 +74,7 @@ def speed() -> None:
         "one condition, its EDFs": lambda: split(table, FIVE[3]).edfs(),
         "its verdicts": lambda: against_rest(split(table, FIVE[3])),
         "what-if by a phrase": lambda: holding(table, space, [phrase]),
-        "band": lambda: levels.limits(10_000, levels.local_level(10_000, 0.95)),
+        "band": lambda: band_levels.limits(10_000, band_levels.local_level(10_000, 0.95)),
         "advice": lambda: advise(table),
         "all five and advice": everything,
         "importance": lambda: importance(table),
@@ -170,9 +170,9 @@ def report() -> None:
 
 
 def table() -> None:
-    """Local levels for `engine/analysis/levels.py`."""
+    """Local levels for `engine/analysis/band_levels.py`."""
     for nominal in (0.9, 0.95, 0.99):
-        found = (f"{levels.solve(n, nominal):.6g}" for n in levels.SIZES)
+        found = (f"{band_levels.solve(n, nominal):.6g}" for n in band_levels.SIZES)
         print(f"    {nominal}: ({', '.join(found)}),")
 
 

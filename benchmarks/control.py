@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from engine import control
-from engine.store.holder import read_holder
+from engine.store.lock.holder import read_holder
 
 ASKED = 50
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.analysis.conditions import find, split
-from engine.analysis.searched import read
+from engine.analysis.run_sample import read
 
 CONDITIONS = ("aux-models", "label-aux", "label-target", "aux-target")
 RESAMPLES = 2000

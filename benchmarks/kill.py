@@ -25,7 +25,7 @@ import msgspec
 
 from engine.search.events import TrialsDone
 from engine.search.prepare import Options, opened
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.store.check import check
 from engine.store.folder import INFO
 from engine.store.reader import RunReader

@@ -23,16 +23,16 @@ from typing import Any, NamedTuple
 
 import torch
 
-from engine.references import demand
-from engine.space.design import load
+from engine.search.scheduler import demand
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
 from engine.strategies.fixed import random
-from engine.training.bench import Bench
-from engine.training.data import Images, Split
+from engine.training.calibration.bench import Bench
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import Images, Split
 from engine.training.device import accelerator
-from engine.training.mode import Mode
-from engine.training.teachers import TeacherBank
+from engine.training.teachers.bank import TeacherBank
 
 
 class Case(NamedTuple):

@@ -33,17 +33,17 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 import torch
 from training import WORKS, LeanLoop, _loop_seconds, graphs, images
 
-from engine.references import demand
-from engine.space.design import load
+from engine.search.scheduler import demand
+from engine.space.files.load import load
 from engine.space.protocol import resolve
 from engine.strategies.fixed import random
-from engine.training.calibrate import choose, cores
-from engine.training.data import split, training_part
+from engine.training.calibration.cache import processor
+from engine.training.calibration.calibrate import choose, cores
+from engine.training.data.splits import split, training_part
 from engine.training.device import accelerator
 from engine.training.losses import pack_loss
-from engine.training.measured import processor
-from engine.training.pack import fill
-from engine.training.teachers import TeacherBank
+from engine.training.pack_plan import fill
+from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 
 HERE = Path(__file__).parent

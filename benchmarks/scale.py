@@ -20,17 +20,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob
-from engine.references import demand, references
+from engine.executors.interface import EpochDone, ExecutorEvent, PackDone, PackJob
 from engine.search.loop import Search
-from engine.space.design import load
+from engine.search.scheduler import demand
+from engine.space.files.load import load
 from engine.space.graph import Graph
+from engine.space.reference_graphs import references
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import Curve, RunInfo, State, Training
+from engine.store.records import Curve, RunInfo, State, Training
+from engine.store.run import Run
 from engine.strategies.fixed import random
-from engine.training.outcome import training_id
-from engine.training.pack import shape_for
+from engine.training.pack_plan import shape_for
+from engine.training.state.records import training_id
 
 EPOCHS = 100
 WORKERS = (1, 16, 256, 1000)

@@ -18,13 +18,13 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from engine.space import counting
 from engine.space.constraints import parse
-from engine.space.design import Space, load
-from engine.space.effective import forms
+from engine.space.counting import counts
+from engine.space.counting.effective_forms import forms
+from engine.space.files.load import Space, load
 from engine.space.protocol import Protocol
-from engine.space.refinement import refine, whatif
 from engine.space.space import Ancestor
+from engine.space.what_if import refine, whatif
 
 MODELS = ("resnet32", "resnet110", "wrn28-2")
 GATES = ("through", "cutoff", "linear", "correct")
@@ -62,13 +62,13 @@ def counted() -> list[dict[str, Any]]:
     asked = [(n, ()) for n in range(2, 9)] + [(4, ("L[2,1] = through", "m[3] != wrn28-2")), (5, ("taught",))]
     for nodes, phrases in asked:
         ground = space(nodes, *phrases).ground
-        whole = counting.counts(ground)
+        whole = counts.counts(ground)
         rows.append({
             "space": f"{nodes} nodes" + "".join(f", {p}" for p in phrases),
             "keys": whole.keys,
             "effective": "exact" if whole.effective_within is None else "estimate",
-            "basic ms": 1e3 * seconds(lambda ground=ground: counting.basic(ground)),
-            "all ms": 1e3 * seconds(lambda ground=ground: counting.counts(ground)),
+            "basic ms": 1e3 * seconds(lambda ground=ground: counts.basic(ground)),
+            "all ms": 1e3 * seconds(lambda ground=ground: counts.counts(ground)),
         })
     return rows
 

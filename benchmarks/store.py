@@ -29,8 +29,8 @@ from tinydb import TinyDB
 
 from engine.space.graph import Graph
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import Curve, RunInfo, State, Training, Trial
+from engine.store.records import Curve, RunInfo, State, Training, Trial
+from engine.store.run import Run
 
 GRAPH = Graph.parse("1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 linear, 3>1 through, y>2 through, y>3 correct")
 EFFECTIVE = GRAPH.effective()

@@ -16,9 +16,9 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from engine.store.journal import JOURNAL
+from engine.store.files.journal import JOURNAL
 from engine.store.reader import RunReader
-from engine.store.trials import State
+from engine.store.records import State
 
 HEAD = "| search | graphs | to the end | graph-epochs | training, s | start to end, s | best, % |"
 

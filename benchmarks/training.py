@@ -30,17 +30,17 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from engine.references import demand
-from engine.space.design import load
+from engine.search.scheduler import demand
+from engine.space.files.load import load
 from engine.space.graph import LABEL, Graph
 from engine.space.protocol import Protocol, resolve
 from engine.strategies.fixed import random
-from engine.training.calibrate import choose
-from engine.training.data import Images, Split, split, training_part
+from engine.training.calibration.calibrate import choose
+from engine.training.data.splits import Images, Split, split, training_part
 from engine.training.device import accelerator
 from engine.training.models.registry import build
-from engine.training.pack import fill
-from engine.training.teachers import TeacherBank
+from engine.training.pack_plan import fill
+from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 
 WORKS: dict[str, tuple[tuple[str, str], dict]] = {

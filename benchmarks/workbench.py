@@ -30,10 +30,10 @@ from pathlib import Path
 
 import psutil
 
-from engine.space.design import Space, load
-from engine.store.runs import Run
-from engine.store.status import PackStatus, Status
-from engine.store.trials import Curve, RunInfo, State, Training, Trial
+from engine.space.files.load import Space, load
+from engine.store.files.status import PackStatus, Status
+from engine.store.records import Curve, RunInfo, State, Training, Trial
+from engine.store.run import Run
 
 SIZE = (120, 40)
 KEYS = {"down": "\x1b[B", "up": "\x1b[A", "right": "\x1b[C", "left": "\x1b[D", "tab": "\t", "page down": "\x1b[6~"}

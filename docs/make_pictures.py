@@ -18,7 +18,7 @@ from rich.style import Style
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
 from ktgtui import app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.space.counting import Counts
+from engine.space.counting.counts import Counts
 from ktgtui.questions import Consequence, Regret
 from ktgtui.widgets.note import Paragraph
 

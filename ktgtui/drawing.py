@@ -15,9 +15,9 @@ import numpy as np
 from engine.analysis.bands import Band
 from engine.analysis.edf import Edf
 from engine.analysis.sample import Floats
-from engine.report import canvas
-from engine.report.terminal import COLOURS, LETTERS, limits, thin
-from engine.store.trials import Curve
+from engine.report.figures import plotext_canvas
+from engine.report.figures.terminal_plot import COLOURS, LETTERS, limits, thin
+from engine.store.records import Curve
 
 Run = tuple[str, str]
 """A piece of a line and its role in the palette ('' for the plain text colour)."""
@@ -28,7 +28,7 @@ MARGIN = 6
 
 _PIECE = re.compile(r"\x1b\[([0-9;]*)m")
 _NUMBERS = {"blue+": "12", "orange": "3", "green": "2", "magenta": "5", "cyan": "6", "red": "1"}
-"""plotext 5.3.2 writes `38;5;N` for the names of `engine.report.terminal.COLOURS`."""
+"""plotext 5.3.2 writes `38;5;N` for the names of `engine.report.figures.terminal_plot.COLOURS`."""
 _ROLES = {f"38;5;{_NUMBERS[name]}": f"curve{i}" for i, (name, _) in enumerate(COLOURS)}
 
 
@@ -58,7 +58,7 @@ class EdfFigure:
         return known
 
     def _paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
-        plot = canvas.figure(width, height)
+        plot = plotext_canvas.figure(width, height)
         columns = self.columns(width, plain)
         for place, band in self.bands:
             _dots(plot, place, band, columns)
@@ -149,7 +149,7 @@ class CurveFigure:
     curve: Curve
 
     def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]:
-        plot = canvas.figure(width, height)
+        plot = plotext_canvas.figure(width, height)
         rows = self.curve.accuracy
         for node in range(len(rows[0]) if rows else 0):
             points = [(e, row[node]) for e, row in enumerate(rows, 1) if row[node] is not None]
@@ -162,7 +162,7 @@ class CurveFigure:
 
 
 def _lines(plot: Any, plain: bool) -> tuple[Line, ...]:
-    return tuple(_runs(line) for line in canvas.text(plot, colour=True, plain=plain).split("\n"))
+    return tuple(_runs(line) for line in plotext_canvas.text(plot, colour=True, plain=plain).split("\n"))
 
 
 def _runs(line: str) -> Line:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.neighbours import Neighbour
-from engine.space.explain import name, why_equal
 from engine.space.graph import LABEL, Edge, Graph
-from engine.store.trials import Training, Trial
+from engine.space.text.describe_graph import name, why_equal
+from engine.store.records import Training, Trial
 from ktgtui.queued import NOTHING, Queued
 from ktgtui.snapshot import RunDetail
 from ktgtui.trialrows import short

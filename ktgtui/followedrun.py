@@ -8,12 +8,12 @@ from pathlib import Path
 
 from engine.analysis.edf import Edf, of_trials
 from engine.errors import EngineError
-from engine.space.design import Space
+from engine.space.files.load import Space
+from engine.store.files.host_readings import READINGS, Reading, read_readings
+from engine.store.files.status import FINISHED, Status
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
-from engine.store.readings import READINGS, Reading, read_readings
-from engine.store.status import FINISHED, Status
-from engine.store.trials import Curve, State, Training, Trial
+from engine.store.records import Curve, State, Training, Trial
 from ktgtui.logtail import LogTail
 from ktgtui.snapshot import RunDetail, RunView
 from ktgtui.stamp import stamp

@@ -11,10 +11,10 @@ from statistics import fmean
 
 import numpy as np
 
-from engine.analysis.certificate import certify
+from engine.analysis.diagnostics.certificate import certify
 from engine.space.graph import Graph
 from engine.space.space import Space
-from engine.store.trials import State, Trial
+from engine.store.records import State, Trial
 from ktgtui.snapshot import RunDetail
 
 MOST = 1_200

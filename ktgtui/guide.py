@@ -10,7 +10,7 @@ from ktgtui.tour import LEVELS, ONWARD, STEPS, Evidence, Kind, Stop
 
 if TYPE_CHECKING:
     from engine.errors import EngineError
-    from engine.space.choices import Choice
+    from engine.space.files.choices import Choice
     from ktgtui.app import Workbench
     from ktgtui.snapshot import Snapshot
     from ktgtui.widgets.note import Paragraph
@@ -47,7 +47,7 @@ class Guide:
 
     def stop(self) -> Stop | None:
         """Where the person stands now."""
-        from engine.space import choices
+        from engine.space.files import choices
 
         self._choices = choices.read(self._workbench.folder / "spaces")
         shot, page = self._workbench.snapshot, self._workbench.current_mode

@@ -7,9 +7,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from engine.errors import EngineError
-from engine.space import choices
-from engine.space.design import Space, load
-from engine.space.files import shipped
+from engine.space.files import choices
+from engine.space.files.load import Space, load
+from engine.space.files.space_file import shipped
 from ktgtui.snapshot import SpaceView
 from ktgtui.stamp import stamp
 

@@ -15,7 +15,7 @@ from ktgtui.subject import work_on
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
-    from engine.analysis.advice import Advised
+    from engine.analysis.advice.advise import Advised
     from ktgtui.app import Workbench
 
 
@@ -116,7 +116,7 @@ def advice(app: Workbench) -> None:
     known = app.samples
 
     def ask() -> Advised:
-        from engine.analysis.advice import advise
+        from engine.analysis.advice.advise import advise
 
         return advise(known.of(run))
 
@@ -127,7 +127,7 @@ def _advised(app: Workbench, found: Advised | EngineError) -> None:
     if isinstance(found, EngineError):
         app.notify(str(found), severity="warning", markup=False)
         return
-    from engine.analysis.advice import reason
+    from engine.analysis.advice.advise import reason
 
     entries = []
     for one in found.ranked:

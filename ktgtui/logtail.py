@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from engine.store.journal import JOURNAL
+from engine.store.files.journal import JOURNAL
 
 KEPT = 200
 """Lines kept: more than a screen is tall, less than a look must read."""

@@ -10,17 +10,17 @@ import numpy as np
 
 from engine.analysis import sample as samples
 from engine.analysis.conditions import CONDITIONS, Condition
+from engine.analysis.constraint_mask import holding
 from engine.analysis.edf import Edf, of_sample
-from engine.analysis.holding import holding
+from engine.analysis.run_sample import read
 from engine.analysis.sample import Mask, Sample
-from engine.analysis.searched import read
 from engine.analysis.verdict import Verdict, verdict
 from engine.errors import AnalysisError
 from engine.space.constraints import Phrase
-from engine.space.counting import Counts
-from engine.space.refinement import WhatIf, whatif
+from engine.space.counting.counts import Counts
 from engine.space.space import Ancestor, Space
-from engine.store.trials import Trial
+from engine.space.what_if import WhatIf, whatif
+from engine.store.records import Trial
 from ktgtui.snapshot import RunDetail, RunView
 
 LETTERED: tuple[Condition, ...] = tuple(CONDITIONS.values())

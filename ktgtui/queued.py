@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
-from engine.store.trials import Trial
+from engine.store.records import Trial
 from ktgtui import graphlist
 from ktgtui.snapshot import RunDetail, RunView
 

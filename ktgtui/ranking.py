@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 
-from engine.analysis.repeated import Figure, Repeated, repeated
-from engine.space.explain import name
+from engine.analysis.repeats.retrained import Figure, Repeated, repeated
 from engine.space.graph import Graph
-from engine.store.evaluations import Evaluation
-from engine.store.trials import State, Training, Trial
+from engine.space.text.describe_graph import name
+from engine.store.files.evaluations import Evaluation
+from engine.store.records import State, Training, Trial
 
 _OTHER = re.compile(r"> ?\d+ (?!through)")
 """A gate other than through in a graph's text: spares reading 10,000 graphs to find the few that are DML."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, SpaceError
-from engine.space import children, files, notes
-from engine.space.design import Space, load, parsed
-from engine.space.refinement import inside
+from engine.space.files import notes, space_file, write
+from engine.space.files.load import Space, load, parsed
+from engine.space.what_if import inside
 from ktgtui.screens.editor import Editor
 from ktgtui.screens.listing import Entry, Listing
 from ktgtui.snapshot import SpaceView
@@ -24,7 +24,7 @@ QUICK = 6
 
 def template(app: Workbench, view: SpaceView) -> None:
     """A new space that begins as a copy of this one's file."""
-    path = files.find(view.reference)
+    path = space_file.find(view.reference)
     _edit(app, f"new space after {view.name}", path.read_text("utf-8"), None, beside=path.parent)
 
 
@@ -32,7 +32,7 @@ def branch(app: Workbench, view: SpaceView) -> None:
     """A new child of this space, with constraints yet to be written."""
     parent = load(view.reference)
     target = app.folder / "spaces" / "child.json"
-    text = children.laid_out({"name": f"{view.name}-2", "extends": children.reference(parent, target), "constraints": []})
+    text = write.laid_out({"name": f"{view.name}-2", "extends": write.reference(parent, target), "constraints": []})
     _edit(app, f"new child of {view.name}", text, None, beside=target.parent)
 
 
@@ -63,7 +63,7 @@ def _edit(app: Workbench, title: str, text: str, path: Path | None, beside: Path
             space = parsed(kept, where)
             out = path or app.folder / "spaces" / f"{space.slug}.json"
             parsed(kept, out)  # a copy lies elsewhere than its template: what it extends must be found from there too
-            children.put(out, kept, force=path is not None)
+            write.put(out, kept, force=path is not None)
         except EngineError as error:
             app.notify(str(error), severity="error", markup=False)
             return
@@ -82,7 +82,7 @@ def _restore(path: Path, written: str, before: str | None) -> None:
         if before is None:
             path.unlink()
         else:
-            children.put(path, before, force=True)
+            write.put(path, before, force=True)
     except OSError as error:
         raise SpaceError(f"{path}: {error.strerror or error}") from None
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from engine.space import notes
+from engine.space.files import notes
+from engine.store.files.status import read_status
 from engine.store.folder import INFO
-from engine.store.holder import HOLDER, read_holder
+from engine.store.lock.holder import HOLDER, read_holder
 from engine.store.reader import find_runs
-from engine.store.status import read_status
 from ktgtui.followedrun import FollowedRun
 from ktgtui.lineages import Lineages
 from ktgtui.snapshot import RunView, Snapshot, Wish

@@ -14,11 +14,11 @@ import msgspec
 
 if TYPE_CHECKING:
     from engine.analysis.edf import Edf
-    from engine.space.counting import Counts
+    from engine.space.counting.counts import Counts
     from engine.space.space import Space
-    from engine.store.readings import Reading
-    from engine.store.status import PackStatus
-    from engine.store.trials import Curve, RunInfo, Training, Trial
+    from engine.store.files.host_readings import Reading
+    from engine.store.files.status import PackStatus
+    from engine.store.records import Curve, RunInfo, Training, Trial
 
 
 class SpaceView(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ class Snapshot:
     chosen: RunDetail | None = None
     messages: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
-    """What people wrote, by what it is about (`engine.space.notes`)."""
+    """What people wrote, by what it is about (`engine.space.files.notes`)."""
     ready: bool = field(default=False)
     """False only before the first look has come back."""
 

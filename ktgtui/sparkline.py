@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.store.trials import Curve
+from engine.store.records import Curve
 
 LEVELS = "▁▂▃▄▅▆▇█"
 PLAIN = "_.-=*#%@"

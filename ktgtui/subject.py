@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.errors import SpaceError
-from engine.space.design import load
+from engine.space.files.load import load
 
 if TYPE_CHECKING:
     from engine.space.space import Space

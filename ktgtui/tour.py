@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ktgtui.snapshot import RunDetail, RunView, Snapshot, SpaceView
 
 if TYPE_CHECKING:
-    from engine.space.choices import Choice
+    from engine.space.files.choices import Choice
     from ktgtui.questions import Samples
 
 START = "digits/A"
@@ -142,7 +142,7 @@ class Evidence:
 
 def evidence(known: Samples, run: RunDetail, phrase: str) -> Evidence:
     """Hold the graphs that satisfy `phrase` against the others. Raises AnalysisError where there are too few."""
-    from engine.analysis.advice import advise
+    from engine.analysis.advice.advise import advise
     from engine.analysis.conditions import by_phrase
     from engine.analysis.verdict import against_rest
     from ktgtui.views.curves import standing
@@ -160,7 +160,7 @@ def evidence(known: Samples, run: RunDetail, phrase: str) -> Evidence:
 
 
 def _median(edf: object) -> str:
-    from engine.analysis.advice import quantile_interval
+    from engine.analysis.advice.advise import quantile_interval
     from engine.analysis.edf import Edf
 
     assert isinstance(edf, Edf)

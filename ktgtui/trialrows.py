@@ -12,7 +12,7 @@ from ktgtui import wording
 if TYPE_CHECKING:
     from engine.space.graph import Graph
     from engine.space.space import Space
-    from engine.store.trials import Trial
+    from engine.store.records import Trial
 
 Keep = Callable[["Trial"], bool]
 
@@ -46,7 +46,7 @@ def keeper(text: str, space: Space) -> Keep:
 
     Raises SpaceError with a caret under the place if it is none of them.
     """
-    from engine.store.trials import State
+    from engine.store.records import State
 
     said = text.strip()
     if said in list(State):

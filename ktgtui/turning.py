@@ -10,7 +10,7 @@ from engine.analysis.neighbours import Known
 from engine.space.catalogue import GATES
 from engine.space.graph import Graph
 from engine.space.space import Space
-from engine.store.trials import Trial
+from engine.store.records import Trial
 from ktgtui import graphlist
 from ktgtui.launcher import Order, relative
 from ktgtui.queued import NOTHING, Queued

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from engine.control.desk import Desk
+from engine.control.server import Desk
 from engine.formatting import data_size
 from engine.search.host_monitor import SPARE, Host, gpu_reader, low_space
 from engine.search.progress_line import Line
+from engine.store.files.host_readings import EVERY, Gpu, ReadingFile, read_readings
+from engine.store.files.status import Status
 from engine.store.folder import CURVES, INFO, TRIALS
-from engine.store.readings import EVERY, Gpu, ReadingFile, read_readings
-from engine.store.status import Status
 from tests.test_loop import A, created, random, search_on
 
 

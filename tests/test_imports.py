@@ -41,7 +41,7 @@ def modules_of(*packages: str) -> list[str]:
 def test_spaces_runs_analysis_and_reports_load_without_torch() -> None:
     packages = ("space", "store", "analysis", "report", "tabular", "comparison")
     modules = modules_of(*(f"engine.{name}" for name in packages))
-    assert {"engine.space.design", "engine.store.runs", "engine.analysis.edf", "engine.report.result"} <= {*modules}
+    assert {"engine.space.files.load", "engine.store.run", "engine.analysis.edf", "engine.report.search_result"} <= {*modules}
     others = ("engine.search.events", "engine.search.resume", "engine.cli", "engine.strategies.fixed", "engine.simulate")
     assert loaded(*modules, *others) == []
 

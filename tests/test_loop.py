@@ -11,17 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.references import MOST_REFERENCES, demand, dml, references
 from engine.search.events import Event, Finished, Progress, TrialsDone
 from engine.search.loop import Search
-from engine.space.design import Space, load
+from engine.search.scheduler import demand
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
+from engine.space.reference_graphs import MOST_REFERENCES, dml, references
+from engine.store.files.status import read_status
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.status import read_status
-from engine.store.trials import RunInfo, State, Training, Trial
+from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.run import Run
 from engine.strategies.fixed import Fixed, random
-from engine.training.pack import shape_for
+from engine.training.pack_plan import shape_for
 
 from .executors.made import MadeExecutor, accuracy, state, training
 

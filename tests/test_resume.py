@@ -9,8 +9,8 @@ import pytest
 
 from engine.errors import StoreError
 from engine.search.resume import check
-from engine.space.design import load
-from engine.store.trials import RunInfo
+from engine.space.files.load import load
+from engine.store.records import RunInfo
 
 TEACHERS = {"mlp96": "0" * 32}
 

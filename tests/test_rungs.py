@@ -12,18 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
-from engine.references import demand, references
 from engine.search.loop import Search
-from engine.space.design import Space, load
+from engine.search.scheduler import demand
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
+from engine.space.reference_graphs import references
 from engine.store.check import check
-from engine.store.judgements import Judgement
-from engine.store.runs import Run
-from engine.store.trials import RunInfo, State, Training, Trial
+from engine.store.files.rung_decisions import Judgement
+from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.halving import Halving, replay
-from engine.training.outcome import training_id
-from engine.training.pack import shape_for
+from engine.training.pack_plan import shape_for
+from engine.training.state.records import training_id
 
 from .executors.curves import CurveExecutor, accuracy, ended
 

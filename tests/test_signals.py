@@ -11,7 +11,7 @@ import time
 import pytest
 
 from engine.cli import INTERRUPTED
-from engine.control.desk import Desk, End
+from engine.control.server import Desk, End
 from engine.errors import Stopped
 from engine.search.signals import Signals
 

@@ -10,14 +10,14 @@ import torch
 
 from engine.errors import TrainingError
 from engine.search import prepare
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
 from engine.strategies.fixed import random
-from engine.training.data import training_part
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import training_part
 from engine.training.device import same_bits_anywhere
-from engine.training.mode import Mode
-from engine.training.pack import shape_for
+from engine.training.pack_plan import shape_for
 
 same_bits_anywhere()
 GRAPH = Graph.parse("1:mlp12 | y>1 through")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.control.desk import Desk, End
 from engine.control.requests import Answer, Request
+from engine.control.server import Desk, End
 from engine.errors import Stopped
 from engine.search.loop import Search
-from engine.store.runs import Run
-from engine.store.status import read_status
-from engine.store.trials import State, Training, Trial
+from engine.store.files.status import read_status
+from engine.store.records import State, Training, Trial
+from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.fixed import Fixed, random
 

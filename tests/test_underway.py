@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from engine.executors.protocol import EpochDone, PackJob
+from engine.executors.interface import EpochDone, PackJob
 from engine.search.running_packs import Underway
-from engine.space.design import load
-from engine.training.outcome import training_id
+from engine.space.files.load import load
+from engine.training.state.records import training_id
 
 
 def test_a_pack_is_told_with_its_graphs_and_its_best_by_epoch_until_it_ends() -> None:

@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from engine import cli
-from engine.analysis import plain
-from engine.analysis.advice import advise
+from engine.analysis import to_json
+from engine.analysis.advice.advise import advise
+from engine.analysis.advice.next_step import next_step
+from engine.analysis.advice.stability import stability
 from engine.analysis.bands import KINDS, band
 from engine.analysis.conditions import FIVE, Split, by_phrase, crossed, find, split
 from engine.analysis.edf import Edf, comparable, of_sample
 from engine.analysis.importance import importance, winners
-from engine.analysis.searched import Searched, distinct, read
-from engine.analysis.stability import stability
-from engine.analysis.step import next_step
+from engine.analysis.run_sample import Searched, distinct, read
 from engine.analysis.verdict import against_rest, verdict
 from engine.errors import AnalysisError
 
@@ -85,13 +85,13 @@ def _read(folder: Path, options: argparse.Namespace) -> Searched:
 
 def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     """One run: its curve and whichever page was asked for, as text and as data."""
-    from engine.report import pages
+    from engine.report import terminal_tables
 
     screen = cli.screen()
     curve = of_sample(run.sample)
     data: dict[str, Any] = {"run": str(run.folder), "space": run.space.name, "notes": list(run.notes()),
-                            "drawn": run.sample.drawn, "edf": plain.edf(curve)}
-    text = [pages.headline(run)]
+                            "drawn": run.sample.drawn, "edf": to_json.edf(curve)}
+    text = [terminal_tables.headline(run)]
     if options.split is not None:
         _page(by_phrase(run.sample, options.split, run.space), options, data, text)
     elif len(options.by) == 2:
@@ -106,15 +106,15 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
         passes = run.sample.passes
         drawn = -(-run.sample.drawn // (passes * run.sample.averaged))
         steps = [next_step(run.space, a.phrase, drawn, -(-a.child.n // passes), run.seconds) for a in found.ranked]
-        data["advice"] = {**plain.advised(found, steps), "stability": None if steady is None else plain.stability(steady)}
+        data["advice"] = {**to_json.advised(found, steps), "stability": None if steady is None else to_json.stability(steady)}
         data["seconds_a_graph"] = run.seconds
-        text.append(pages.advice(found, steps, steady, screen))
+        text.append(terminal_tables.advice(found, steps, steady, screen))
     return {"data": data, "text": text}
 
 
 def _overview(run: Searched, curve: Edf, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:
     """The whole run's curve, the five conditions in short and what matters."""
-    from engine.report import pages
+    from engine.report import terminal_tables
 
     screen = cli.screen()
     text.append(_plot([curve], options))
@@ -122,28 +122,29 @@ def _overview(run: Searched, curve: Edf, options: argparse.Namespace, data: dict
     for condition in FIVE:
         parted = split(run.sample, condition)
         verdicts = against_rest(parted, options.coverage)
-        data["conditions"][condition.name] = plain.split(parted, verdicts)
-        text.append(f"({condition.letter}) {condition.title} (--by {condition.name})\n" + pages.curves(parted.edfs(), screen))
+        data["conditions"][condition.name] = to_json.split(parted, verdicts)
+        title = f"({condition.letter}) {condition.title} (--by {condition.name})"
+        text.append(f"{title}\n{terminal_tables.curves(parted.edfs(), screen)}")
     try:
         shares = importance(run.sample)
     except AnalysisError as error:
         data["importance"] = []
         text.append(f"note: {error}")
         return
-    data["importance"] = plain.importance(shares)
-    text.append(pages.choices(shares, screen))
+    data["importance"] = to_json.importance(shares)
+    text.append(terminal_tables.choices(shares, screen))
 
 
 def _page(parted: Split, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:
     """EDFs by the values of one condition, verdicts, and what the best chose."""
-    from engine.report import pages
+    from engine.report import terminal_tables
 
     screen = cli.screen()
     verdicts = against_rest(parted, options.coverage)
     chosen = winners(parted.sample, [parted], [parted.title])
-    data["by"] = {**plain.split(parted, verdicts), "winners": plain.winners(chosen)}
+    data["by"] = {**to_json.split(parted, verdicts), "winners": to_json.winners(chosen)}
     text += [f"by {parted.title}\n" + _plot(parted.edfs(), options),
-             pages.condition(parted, verdicts, screen), pages.winners(chosen, screen)]
+             terminal_tables.condition(parted, verdicts, screen), terminal_tables.winners(chosen, screen)]
 
 
 def _crossed(run: Searched, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:
@@ -151,13 +152,13 @@ def _crossed(run: Searched, options: argparse.Namespace, data: dict[str, Any], t
     outer, inner = (split(run.sample, find(name, run.space.nodes)) for name in options.by)
     data["crossed"] = {"outer": outer.title, "panels": []}
     for value, part in crossed(outer, inner):
-        data["crossed"]["panels"].append({"value": value.label, "curves": [plain.edf(e) for e in part.edfs()]})
+        data["crossed"]["panels"].append({"value": value.label, "curves": [to_json.edf(e) for e in part.edfs()]})
         text.append(f"{outer.title}: {value.label}; by {inner.title}\n" + _plot(part.edfs(), options, HEIGHT - 6))
 
 
 def _several(runs: Sequence[Searched], options: argparse.Namespace) -> dict[str, Any]:
     """Runs in one plot, each compared with the first."""
-    from engine.report import pages
+    from engine.report import terminal_tables
 
     if options.by or options.split is not None or options.advice:
         raise AnalysisError("several runs are drawn as one curve each", "give one RUN with --by, --split or --advice")
@@ -174,14 +175,14 @@ def _several(runs: Sequence[Searched], options: argparse.Namespace) -> dict[str,
     edfs = [of_sample(s, label=label) for s, label in zip(samples, labels, strict=True)]
     alike = [e for e in edfs[1:] if not warning and min(e.graphs, edfs[0].graphs) > 1]
     verdicts = [verdict(other, edfs[0], options.coverage) for other in alike]
-    data = {"runs": [str(r.folder) for r in runs], "warnings": warning, "curves": [plain.edf(e) for e in edfs],
-            "verdicts": [plain.verdict(v) for v in verdicts]}
-    text = [*warning, _plot(edfs, options), pages.curves(edfs, cli.screen()), *(f"- {v.sentence}" for v in verdicts)]
+    data = {"runs": [str(r.folder) for r in runs], "warnings": warning, "curves": [to_json.edf(e) for e in edfs],
+            "verdicts": [to_json.verdict(v) for v in verdicts]}
+    text = [*warning, _plot(edfs, options), terminal_tables.curves(edfs, cli.screen()), *(f"- {v.sentence}" for v in verdicts)]
     return {"data": data, "text": text}
 
 
 def _plot(edfs: Sequence[Edf], options: argparse.Namespace, height: int = HEIGHT) -> str:
-    from engine.report.terminal import edf_plot
+    from engine.report.figures.terminal_plot import edf_plot
 
     screen = cli.screen()
     alone = [band(e, options.coverage, options.band) for e in edfs if e.n] if len(edfs) == 1 else []

@@ -1,6 +1,6 @@
 """How sure an EDF is: bands that hold the space's true curve.
 
-The default band is simultaneous and equally precise everywhere (`engine.analysis.levels`); Dvoretzky-Kiefer-Wolfowitz
+The default band is simultaneous and equally precise everywhere (`engine.analysis.band_levels`); Dvoretzky-Kiefer-Wolfowitz
 with Massart's constant is the conservative one (its half-width, 0.096 at n = 200, says nothing about the best graphs);
 the pointwise band holds at one error rate named beforehand. All are for graphs drawn uniformly from a space.
 """
@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from engine.analysis import levels
+from engine.analysis import band_levels
 from engine.analysis.edf import Edf
 from engine.analysis.sample import Floats
 from engine.errors import AnalysisError, nearest
@@ -89,8 +89,8 @@ def _standard(n: int, coverage: float, kind: Kind) -> tuple[Floats, Floats]:
     if kind == "dkw":
         share, half = np.arange(n + 1) / n, np.sqrt(np.log(2 / (1 - coverage)) / (2 * n))
         return np.maximum(share - half, 0.0), np.minimum(share + half, 1.0)
-    level = 1 - coverage if kind == "pointwise" else levels.local_level(n, coverage)
-    lower, upper = levels.limits(n, level)
+    level = 1 - coverage if kind == "pointwise" else band_levels.local_level(n, coverage)
+    lower, upper = band_levels.limits(n, level)
     return np.append(0.0, lower), np.append(upper, 1.0)
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.analysis.constraint_mask import holding
 from engine.analysis.edf import Edf, of_sample
-from engine.analysis.holding import holding
 from engine.analysis.sample import Codes, Mask, Sample
 from engine.errors import AnalysisError, nearest
 from engine.space.catalogue import CUTOFF, GATES

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from engine.analysis.sample import Floats, LeftOut, Mask, Sample, chance_rule, with_results
 from engine.errors import AnalysisError
 from engine.space.protocol import Protocol
-from engine.store.trials import Trial
+from engine.store.records import Trial
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from engine.space.graph import Edge, Graph, edges
-from engine.store.trials import Trial
+from engine.store.records import Trial
 
 
 class Known:

@@ -16,7 +16,7 @@ from engine.errors import AnalysisError
 from engine.space.catalogue import CUTOFF, is_open
 from engine.space.graph import Edge, Graph, edges, positions
 from engine.space.protocol import Protocol
-from engine.store.trials import State, Trial
+from engine.store.records import State, Trial
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int16]

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from engine.analysis.compare import Difference, QuantileGap, difference, quantile_gaps
 from engine.analysis.conditions import Split
+from engine.analysis.difference import Difference, QuantileGap, difference, quantile_gaps
 from engine.analysis.edf import Edf, of_sample, quantile
 from engine.analysis.sample import Mask
 
@@ -71,7 +71,7 @@ class Verdict:
 
 
 def verdict(a: Edf, b: Edf, coverage: float = 0.95, delta: float = DELTA) -> Verdict:
-    """Compare curve a with curve b; see `engine.analysis.compare.difference` for what is refused."""
+    """Compare curve a with curve b; see `engine.analysis.difference.difference` for what is refused."""
     gap = difference(a, b, coverage)
     quantiles = quantile_gaps(a, b, coverage)
     found = ((e.label, plateau(e)) for e in (a, b))

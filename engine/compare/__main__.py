@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _compare(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    from engine.analysis.searched import distinct
+    from engine.analysis.run_sample import distinct
     from engine.compare.entries import entry, names, plain
     from engine.evaluate.evaluation import choose, evaluated
     from engine.report.output import claim
@@ -87,7 +87,7 @@ def _train(chosen: Sequence[Chosen], args: argparse.Namespace, argv: Sequence[st
 
 
 def _tables(entries: Sequence[Entry], chosen: Sequence[Chosen], *, test: bool) -> list[Table]:
-    from engine.analysis.repeated import Which
+    from engine.analysis.repeats.retrained import Which
     from engine.compare import tables
     from engine.compare.entries import between
 
@@ -105,8 +105,9 @@ def _text(tables: Sequence[Table], entries: Sequence[Entry]) -> str:
 
 
 def _write(folder: Path, tables: Sequence[Table], told: dict[str, Any], entries: Sequence[Entry]) -> None:
-    from engine.report import output, style
-    from engine.report.curves import trajectory_figure
+    from engine.report import output
+    from engine.report.figures import style
+    from engine.report.figures.curves import trajectory_figure
     from engine.report.tables import as_csv, as_latex, as_markdown
 
     files = {f"{t.name}.csv": as_csv(t).encode() for t in tables} | {f"{t.name}.tex": as_latex(t).encode() for t in tables}

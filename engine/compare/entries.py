@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.analysis.repeated import Figure, Repeated, Which, difference
-from engine.analysis.trajectory import Trajectory, trajectory
+from engine.analysis.diagnostics.trajectory import Trajectory, trajectory
+from engine.analysis.repeats.retrained import Figure, Repeated, Which, difference
 from engine.evaluate.evaluation import Chosen, Evaluated
 from engine.evaluate.graph_choice import best_graphs
-from engine.references import dml
+from engine.space.reference_graphs import dml
 from engine.store.reader import RunReader
 
 

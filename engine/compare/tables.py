@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.analysis.repeated import Figure, Repeated, Which
+from engine.analysis.repeats.retrained import Figure, Repeated, Which
 from engine.compare.entries import Against, Entry, spent
 from engine.formatting import duration
 from engine.report.summary import edges_text

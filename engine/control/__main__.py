@@ -22,7 +22,7 @@ import msgspec
 from engine import cli, control
 from engine.control.client import PATIENCE
 from engine.errors import StoreError
-from engine.store.status import Status
+from engine.store.files.status import Status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,9 +14,9 @@ import msgspec
 
 from engine.control.requests import Answer, Request, fetch, leave, withdraw
 from engine.errors import StoreError
+from engine.store.files.status import FINISHED, Status, read_status
 from engine.store.folder import CONTROL
-from engine.store.holder import Holder, read_holder
-from engine.store.status import FINISHED, Status, read_status
+from engine.store.lock.holder import Holder, read_holder
 
 PATIENCE = 10.0
 """Seconds to wait for an answer: a search looks ten times a second, but a loaded machine or NFS may take a few."""

@@ -14,11 +14,11 @@ from pathlib import Path
 from engine.control.client import status
 from engine.control.requests import Answer
 from engine.errors import StoreError
-from engine.store.durable import disk
 from engine.store.folder import INFO, OUTPUT, missing, unmake
-from engine.store.holder import read_holder
-from engine.store.kernel_lock import NoKernelLocksError
-from engine.store.lock import RunLock
+from engine.store.lock.holder import read_holder
+from engine.store.lock.kernel_lock import NoKernelLocksError
+from engine.store.lock.lock import RunLock
+from engine.store.log.durable import disk
 
 STARTING = 60.0
 """Seconds a search has to answer: it does after half a second, but Python itself may load slowly over a network."""

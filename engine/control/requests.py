@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import StoreError
-from engine.store.durable import SCRATCH, disk, replace_file
+from engine.store.files.status import Status
 from engine.store.folder import CONTROL
-from engine.store.status import Status
+from engine.store.log.durable import SCRATCH, disk, replace_file
 
 VERBS = ("status", "pause", "resume", "stop", "kill-trial", "set")
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.repeated import Repeated, repeated
+from engine.analysis.repeats.retrained import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
 from engine.evaluate.graph_choice import best_graphs, chosen
 from engine.space.graph import Graph
 from engine.space.space import Space
-from engine.store.durable import disk, replace_file
-from engine.store.evaluations import FRESH, WEIGHTS, EvaluationFile, read_evaluations, remark
+from engine.store.files.evaluations import FRESH, WEIGHTS, EvaluationFile, read_evaluations, remark
 from engine.store.folder import space_of
+from engine.store.log.durable import disk, replace_file
 from engine.store.reader import RunReader
-from engine.store.trials import RunInfo, Trial
+from engine.store.records import RunInfo, Trial
 
 if TYPE_CHECKING:
     from engine.evaluate.retraining import Going, Options

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from engine.errors import TrainingError
-from engine.store.durable import disk
+from engine.store.log.durable import disk
 from engine.training.networks import Networks
 
 

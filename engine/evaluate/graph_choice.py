@@ -8,11 +8,11 @@ from pathlib import Path
 
 from engine.analysis.sample import chance_rule, with_results
 from engine.errors import AnalysisError, SpaceError
-from engine.references import dml
-from engine.report.result import Ranked, rank
+from engine.report.search_result import Ranked, rank
 from engine.space.graph import Graph
+from engine.space.reference_graphs import dml
 from engine.space.space import Space
-from engine.store.trials import Trial
+from engine.store.records import Trial
 
 FORMS = "best, topN (top5), dml (all edges through, of the best graph's models), a graph's key, or its text in quotes"
 

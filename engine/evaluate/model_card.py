@@ -6,9 +6,9 @@ import json
 
 import msgspec
 
-from engine.analysis.repeated import Figure, Repeated
+from engine.analysis.repeats.retrained import Figure, Repeated
 from engine.space.space import Space
-from engine.store.trials import RunInfo
+from engine.store.records import RunInfo
 
 
 def card(repeated: Repeated, space: Space, info: RunInfo) -> str:

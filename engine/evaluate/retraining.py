@@ -19,16 +19,16 @@ from engine import provenance
 from engine.executors.local import LocalExecutor
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
-from engine.store.evaluations import FRESH, WEIGHTS, Evaluation, EvaluationFile
-from engine.store.trials import RunInfo, State, Training
-from engine.training.calibrate import cores
-from engine.training.data import held_out_part, split, training_part
-from engine.training.images import Images
-from engine.training.mode import Mode
+from engine.store.files.evaluations import FRESH, WEIGHTS, Evaluation, EvaluationFile
+from engine.store.records import RunInfo, State, Training
+from engine.training.calibration.calibrate import cores
+from engine.training.calibration.mode import Mode
+from engine.training.data.images import Images
+from engine.training.data.splits import held_out_part, split, training_part
 from engine.training.networks import Networks, accuracy, load, save, trained
-from engine.training.outcome import trainings
-from engine.training.pack import fill, shape_for
-from engine.training.teachers import TeacherCache
+from engine.training.pack_plan import fill, shape_for
+from engine.training.state.records import trainings
+from engine.training.teachers.bank import TeacherCache
 from engine.training.trainer import DTYPES, PackTrainer
 
 LONG = 10.0

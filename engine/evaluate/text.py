@@ -7,10 +7,10 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from engine.analysis.repeated import Figure, NodeFigures, Repeated
+from engine.analysis.repeats.retrained import Figure, NodeFigures, Repeated
 from engine.cli import PLAIN_EVERY
 from engine.evaluate.evaluation import Evaluated
-from engine.store.evaluations import WEIGHTS
+from engine.store.files.evaluations import WEIGHTS
 
 if TYPE_CHECKING:
     from engine.evaluate.retraining import Going

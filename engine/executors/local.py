@@ -10,20 +10,20 @@ from dataclasses import replace
 
 import torch
 
-from engine.executors.course import BEAT, Course, Orders, Record, stand
-from engine.executors.protocol import ExecutorEvent, Heartbeat, PackJob, PackLimit, pack_end
+from engine.executors.interface import ExecutorEvent, Heartbeat, PackJob, PackLimit, pack_end
+from engine.executors.pack_run import BEAT, Course, Orders, Record, stand
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.checkpoints import Keeping
-from engine.training import measured
-from engine.training.attempt import attempted
-from engine.training.data import Images, Split, split
+from engine.store.files.checkpoints import Keeping
+from engine.training.calibration import cache
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import Images, Split, split
 from engine.training.device import accelerator
-from engine.training.mode import Mode
-from engine.training.outcome import failed
-from engine.training.pack import PackShape, fill, smaller
-from engine.training.pretraining import bank
-from engine.training.teachers import TeacherBank, TeacherCache
+from engine.training.isolation import attempted
+from engine.training.pack_plan import PackShape, fill, smaller
+from engine.training.state.records import failed
+from engine.training.teachers.bank import TeacherBank, TeacherCache
+from engine.training.teachers.pretraining import bank
 from engine.training.trainer import DTYPES, Setting
 
 
@@ -40,7 +40,7 @@ class LocalExecutor:
         self.shape, self.cache, self.keeping = shape, teachers, keeping
         self.orders = Orders()
         self.accelerator = accelerator(protocol)
-        self.kind = measured.kind(self.accelerator.device)
+        self.kind = cache.kind(self.accelerator.device)
         self.most = min((limits or {}).get(self.kind, shape.graphs), shape.graphs)
         device, dtype = self.accelerator.device, DTYPES[protocol.precision]
         seen = split(part, protocol)

@@ -24,8 +24,8 @@ from engine.errors import SpaceError
 
 if TYPE_CHECKING:
     from engine.refine.auto_refine import Decided
-    from engine.report.result import Result
-    from engine.space.design import Space
+    from engine.report.search_result import Result
+    from engine.space.files.load import Space
 
 
 def arguments() -> Parser:
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refine(args: argparse.Namespace, argv: Sequence[str]) -> int:
-    from engine.space.design import load
+    from engine.space.files.load import load
 
     for name, least in (("random", 50), ("until", 1), ("repeats", 1), ("seed", 0), ("pack", 1), ("workers", 1)):
         if (value := getattr(args, name)) is not None and value < least:
@@ -108,7 +108,7 @@ def _plain(space: Space, decided: Sequence[Decided], found: Result) -> dict[str,
 
 
 def _text(space: Space, decided: Sequence[Decided], found: Result) -> str:
-    from engine.report.result import text
+    from engine.report.search_result import text
 
     lines = [f"{space.name}  {space.keys:,} graphs"]
     for d in decided:

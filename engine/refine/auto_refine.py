@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.analysis.searched import read
+from engine.analysis.run_sample import read
 from engine.errors import SpaceError
 from engine.refine.rule import Decision, decide
-from engine.report.result import Result, result
+from engine.report.search_result import Result, result
 from engine.search.events import Event
 from engine.search.prepare import Options, opened
-from engine.space import children, choices
-from engine.space.choices import Choice
-from engine.space.design import Space, load
-from engine.store.claim import claim
+from engine.space.files import choices, write
+from engine.space.files.choices import Choice
+from engine.space.files.load import Space, load
 from engine.store.folder import INFO
+from engine.store.lock.reserve import claim
 from engine.store.reader import RunReader
-from engine.store.trials import RunInfo
+from engine.store.records import RunInfo
 from engine.strategies.fixed import Fixed, exhaustive, random
 from engine.strategies.inheritance import Inheritance, Parent, inherit
 
@@ -118,7 +118,7 @@ def _write(start: Space, space: Space, decision: Decision, out: Path, step: int,
     path = out / "spaces" / f"{name}.json"
     phrase = space.parse(decision.phrase)
     if not path.exists():
-        children.write(space, (phrase,), path, name)
+        write.write(space, (phrase,), path, name)
         choices.write(path.parent, Choice(space=name, parent=space.name, constraints=(str(phrase),), run=str(run),
                                           reason=f"best-condition: {decision.reason}", n=decision.n, kept=decision.kept))
     child = load(path)

@@ -1,7 +1,7 @@
 """The automatic person: which constraint a sample of trials leads to, and why.
 
-Rule `best-condition`: of all values of the five conditions (`engine.analysis.candidates`), the one whose graphs' EDF
-dominates most surely: the largest lower end of its lift (`engine.analysis.advice`), whose intervals hold for all
+Rule `best-condition`: of all values of the five conditions (`engine.analysis.advice.candidates`), the one whose graphs' EDF
+dominates most surely: the largest lower end of its lift (`engine.analysis.advice.advise`), whose intervals hold for all
 candidates and looks at once. One that drops more than half of the best 5 % is passed over while there is another. If none
 is sure the first of them is taken all the same, and its reason says so: a person at the plot would decide too. It never
 looks back, never combines conditions, never weighs what the space will cost; it is a reference for people to beat.
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.analysis.advice import advise, reason
+from engine.analysis.advice.advise import advise, reason
 from engine.analysis.sample import Sample
 from engine.errors import AnalysisError
-from engine.space.refinement import Verdict, whatif
 from engine.space.space import Space
+from engine.space.what_if import Verdict, whatif
 
 RULES = ("best-condition",)
 

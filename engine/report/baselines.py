@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.space.graph import Graph
 from engine.store.reader import RunReader
-from engine.store.trials import Trial
+from engine.store.records import Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from engine.analysis.edf import comparable
-from engine.analysis.searched import distinct, read
+from engine.analysis.run_sample import distinct, read
 from engine.errors import AnalysisError, nearest
-from engine.report import page, style
+from engine.report import html_page
 from engine.report.content import Content, content
+from engine.report.figures import style
 from engine.report.lineage import chapters
 from engine.report.tables import Table, as_csv, as_latex
 
@@ -64,9 +65,9 @@ def files(report: Content, formats: Sequence[str]) -> dict[str, bytes]:
             drawn[picture.name] = style.inline(renders["svg"], picture.name)
     made.update(_written(report.tables, formats))
     if "md" in formats:
-        made["report.md"] = page.markdown(report, wanted[0] if wanted else None).encode("utf-8")
+        made["report.md"] = html_page.markdown(report, wanted[0] if wanted else None).encode("utf-8")
     if "html" in formats:
-        made["report.html"] = page.html(report, drawn).encode("utf-8")
+        made["report.html"] = html_page.html(report, drawn).encode("utf-8")
     return made
 
 

@@ -6,18 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engine.analysis.advice import advise, reason
+from engine.analysis.advice.advise import advise, reason
 from engine.analysis.bands import Band, band, passes
 from engine.analysis.conditions import FIVE, split
+from engine.analysis.diagnostics.trajectory import trajectory
 from engine.analysis.edf import by_pass, of_sample
-from engine.analysis.trajectory import trajectory
 from engine.analysis.verdict import against_rest
 from engine.errors import AnalysisError
-from engine.report import curves, drawing, summary
+from engine.report import summary
+from engine.report.figures import curves, graph_drawing
+from engine.report.figures.terminal_plot import Mark
 from engine.report.lineage import Chapter
-from engine.report.result import Ranked
+from engine.report.search_result import Ranked
 from engine.report.tables import Table
-from engine.report.terminal import Mark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -140,7 +141,7 @@ def _final(chapter: Chapter) -> Section:
                     lambda: curves.edf_figure([curve], marks=marks, bands=bands)),
             Picture("figure-5-graphs", "The best graphs: target red, frozen nodes dashed, validation accuracy of each node, "
                     "gates on the edges, cutoff edges not drawn", "; ".join(f"{title}, {graph}" for title, graph, _ in graphs),
-                    lambda: drawing.graphs_figure(graphs)),
+                    lambda: graph_drawing.graphs_figure(graphs)),
         ),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from engine.analysis.conditions import Condition, Split, by_phrase, find, split
-from engine.analysis.searched import Searched
+from engine.analysis.run_sample import Searched
 from engine.errors import AnalysisError
 from engine.space.constraints import Phrase
 

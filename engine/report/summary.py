@@ -7,20 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from engine.analysis.certificate import certify
-from engine.analysis.noise import optimism
-from engine.analysis.repeated import Repeated, Which, difference, repeated
-from engine.analysis.trajectory import trajectory
+from engine.analysis.diagnostics.certificate import certify
+from engine.analysis.diagnostics.trajectory import trajectory
+from engine.analysis.repeats.noise import optimism
+from engine.analysis.repeats.retrained import Repeated, Which, difference, repeated
 from engine.errors import AnalysisError
-from engine.references import dml
 from engine.report.lineage import Chapter
-from engine.report.result import Ranked, rank
+from engine.report.search_result import Ranked, rank
 from engine.report.tables import Table
-from engine.space.explain import name
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.evaluations import Evaluation
-from engine.store.trials import Training
+from engine.space.reference_graphs import dml
+from engine.space.text.describe_graph import name
+from engine.store.files.evaluations import Evaluation
+from engine.store.records import Training
 
 BEST = 5
 """Graphs of the last run that are listed; the first two are drawn, as in the paper's Figure 5."""

@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli import Parser, leave, run, screen
 from engine.errors import SpaceError
-from engine.executors.group import launched, size_of
+from engine.executors.data_parallel.process_group import launched, size_of
 
 if TYPE_CHECKING:
-    from engine.control.desk import Desk
-    from engine.executors.cluster import Cluster
-    from engine.report.result import Result
-    from engine.space.design import Space
-    from engine.store.lock import RunLock
-    from engine.strategies.protocol import Strategy
+    from engine.control.server import Desk
+    from engine.executors.ray_cluster.cluster import Cluster
+    from engine.report.search_result import Result
+    from engine.space.files.load import Space
+    from engine.store.lock.lock import RunLock
+    from engine.strategies.interface import Strategy
 
 # What takes long to load is imported where it is used, inside `run`: Ctrl-C then ends a search in one line from its first
 # tenth of a second on, and --help does not wait.
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 
 def arguments() -> Parser:
     """The command line."""
-    from engine.strategies import chosen
+    from engine.strategies import command_line
 
     p = Parser("engine.search", __doc__ or "")
     p.add_argument("space", help="a space file, or the name of a shipped space such as digits/X")
-    chosen.add_flags(p)
+    command_line.add_flags(p)
     p.add_argument("--seed", type=int, help="search seed: draws, batches and weights derive from it (0, or that of --from)")
     p.add_argument("--run", type=Path, metavar="DIR", help="run folder (default: runs/SPACE-STRATEGY)")
     p.add_argument("--limit", type=int, metavar="N", help="stop after the pack of the N-th trial, until another start")
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def parsed() -> int:
         args = arguments().parse_args(argv)
         if (group := launched()) is not None and group[0] > 0:
-            from engine.executors.peer import serve
+            from engine.executors.data_parallel.member import serve
 
             serve()
         args.argv = sys.argv[1:] if argv is None else argv
@@ -87,8 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _search(args: argparse.Namespace) -> int:
-    from engine.brought import with_teachers
-    from engine.space.design import load
+    from engine.space.files.load import load
+    from engine.store.teacher_files import with_teachers
 
     started = time.monotonic()
     space = load(args.space).with_protocol(_changes(args.set)) if args.set else load(args.space)
@@ -98,7 +98,7 @@ def _search(args: argparse.Namespace) -> int:
     _check_numbers(args)
     if args.baselines:
         return _baselines(args, space)
-    from engine.strategies.chosen import chosen, remarks, run_name
+    from engine.strategies.command_line import chosen, remarks, run_name
 
     strategy, args.seed = chosen(args, space)
     folder = args.run or Path("runs") / f"{space.slug}-{run_name(strategy)}"
@@ -115,7 +115,7 @@ def _search(args: argparse.Namespace) -> int:
 def _detach(args: argparse.Namespace, folder: Path) -> int:
     """Start the same command in the background and return when it answers control."""
     from engine.control.detach import answers, launch
-    from engine.store.claim import claim
+    from engine.store.lock.reserve import claim
 
     with claim(folder):
         pass  # what it would be refused for is said here and now
@@ -138,10 +138,10 @@ def _is_option(word: str, option: str) -> bool:
 
 def _steered(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path, started: float) -> Result:
     """Train, answering control and signals from now on: before torch is loaded."""
-    from engine.control.desk import Desk
+    from engine.control.server import Desk
     from engine.search.host_monitor import Host
     from engine.search.signals import Signals
-    from engine.store.claim import claim
+    from engine.store.lock.reserve import claim
 
     desk = Desk(folder, space.protocol.processes)
     host, signals = Host(folder, desk), Signals(desk)
@@ -180,9 +180,9 @@ def _baselines(args: argparse.Namespace, space: Space) -> int:
     """Search the baselines, and those of the other way to join losses in a folder beside, and show them together."""
     from engine.report.baselines import rows, text
     from engine.strategies.baselines import REPEATS, baselines, other_join
-    from engine.strategies.chosen import check_flags
-    from engine.training.data import training_part
-    from engine.training.models.measures import count_parameters
+    from engine.strategies.command_line import check_flags
+    from engine.training.data.splits import training_part
+    from engine.training.models.cost import count_parameters
 
     check_flags(args)
     if args.detach:
@@ -218,7 +218,7 @@ def _finished(args: argparse.Namespace, space: Space, strategy: Strategy, folder
         check(folder, reader.info, space, strategy.settings(), args.seed, _fixed_mode(args))
         if len(reader.trials) < strategy.total:
             return None
-        from engine.report.result import result
+        from engine.report.search_result import result
 
         return result(folder, reader.info, reader.trials, reader.trainings)
 
@@ -231,7 +231,7 @@ def _train(
     # another process on the cores that makes training 5-20 times slower (measured), and a short spin costs nothing.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     from engine.provenance import command
-    from engine.report.result import result
+    from engine.report.search_result import result
     from engine.search.prepare import Options, opened
     from engine.search.progress_line import Line
 
@@ -251,7 +251,7 @@ def _train(
 def _cluster(args: argparse.Namespace, held: ExitStack) -> Cluster | None:
     if args.executor != "ray":
         return None
-    from engine.executors.cluster import Cluster
+    from engine.executors.ray_cluster.cluster import Cluster
 
     return held.enter_context(closing(Cluster(args.address)))
 
@@ -262,7 +262,7 @@ def _fixed_mode(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _end(args: argparse.Namespace, shown: Result) -> int:
-    from engine.report.result import text
+    from engine.report.search_result import text
 
     if args.json:
         print(json.dumps(shown.plain()))

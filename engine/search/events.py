@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.store.trials import Trial
+from engine.store.records import Trial
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from engine.control.desk import Desk, End
-from engine.executors.protocol import Checkpointed, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob, PackPaused
+from engine.control.server import Desk, End
+from engine.executors.interface import Checkpointed, Executor, ExecutorEvent, Heartbeat, PackDone, PackJob, PackPaused
 
 Hire = Callable[[int], Executor]
 """An executor of so many workers."""

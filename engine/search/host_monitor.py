@@ -14,10 +14,10 @@ from typing import Any
 
 import psutil
 
-from engine.control.desk import Desk
+from engine.control.server import Desk
 from engine.formatting import data_size
+from engine.store.files.host_readings import EVERY, Gpu, Reading, ReadingFile
 from engine.store.folder import CURVES, INFO, TRIALS
-from engine.store.readings import EVERY, Gpu, Reading, ReadingFile
 
 ROOM = 1.2
 """The space wanted is that of the trials left times this: status and log files, and trials larger than the mean."""

@@ -10,11 +10,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from engine.control.desk import Desk, Kill
 from engine.control.requests import Answer
+from engine.control.server import Desk, Kill
 from engine.errors import StoreError
-from engine.executors.protocol import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
-from engine.references import references
+from engine.executors.interface import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.search.eta import Pace
 from engine.search.events import Event, Finished, Progress, TrialsDone
 from engine.search.executor_control import Hire, Steering
@@ -22,12 +21,13 @@ from engine.search.rung_scheduler import ByRungs
 from engine.search.running_packs import Underway
 from engine.search.scheduler import Flow, Results, Whole
 from engine.search.stop_trial import named, stopped
-from engine.space.design import Space
-from engine.store.runs import Run
-from engine.store.status import FINISHED, Status
-from engine.store.trials import Trial
-from engine.strategies.protocol import Draw, Strategy
-from engine.training.pack import PackShape
+from engine.space.files.load import Space
+from engine.space.reference_graphs import references
+from engine.store.files.status import FINISHED, Status
+from engine.store.records import Trial
+from engine.store.run import Run
+from engine.strategies.interface import Draw, Strategy
+from engine.training.pack_plan import PackShape
 
 STATUS_EVERY = 0.5
 """Seconds between writes of status.json: often enough to look live, far too seldom to cost anything."""

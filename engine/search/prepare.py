@@ -19,35 +19,36 @@ import msgspec
 import torch
 
 from engine import provenance
-from engine.control.desk import Desk
+from engine.control.server import Desk
 from engine.errors import StoreError, TrainingError
-from engine.executors.crew import Task
-from engine.executors.group import Others
+from engine.executors.data_parallel.executor import ParallelExecutor, group
+from engine.executors.data_parallel.process_group import Others
+from engine.executors.interface import Executor
 from engine.executors.local import LocalExecutor
-from engine.executors.parallel import ParallelExecutor, group
-from engine.executors.protocol import Executor
-from engine.executors.workers import local_workers
-from engine.references import demand, references
+from engine.executors.workers.executor import local_workers
+from engine.executors.workers.pool import Task
 from engine.search.loop import Search
 from engine.search.resume import check
-from engine.space.design import Space
+from engine.search.scheduler import demand
+from engine.space.files.load import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.checkpoints import Checkpoints, Keeping
+from engine.space.reference_graphs import references
+from engine.store.files.checkpoints import Checkpoints, Keeping
 from engine.store.folder import INFO
-from engine.store.lock import RunLock
-from engine.store.runs import Run
-from engine.store.trials import RunInfo
-from engine.strategies.protocol import Strategy
-from engine.training.calibrate import SIZES, choose, kind_here, size_here
-from engine.training.data import Images, training_part
-from engine.training.mode import Mode
-from engine.training.models.measures import check_fit
-from engine.training.pack import PackShape, pretrained, shape_for
-from engine.training.teachers import TeacherCache, skeleton
+from engine.store.lock.lock import RunLock
+from engine.store.records import RunInfo
+from engine.store.run import Run
+from engine.strategies.interface import Strategy
+from engine.training.calibration.calibrate import SIZES, choose, kind_here, size_here
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import Images, training_part
+from engine.training.models.cost import check_fit
+from engine.training.pack_plan import PackShape, pretrained, shape_for
+from engine.training.teachers.bank import TeacherCache, skeleton
 
 if TYPE_CHECKING:
-    from engine.executors.cluster import Cluster
+    from engine.executors.ray_cluster.cluster import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _executor(
     if others is not None:
         return ParallelExecutor(task, images, others)
     if cluster is not None:
-        from engine.executors.ray import ray_workers
+        from engine.executors.ray_cluster.executor import ray_workers
 
         return ray_workers(cluster, task, images, workers)
     if workers == 1 and not gpus:

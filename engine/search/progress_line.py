@@ -15,7 +15,7 @@ from rich.progress import Progress as Bars
 from engine.cli import PLAIN_EVERY
 from engine.formatting import duration
 from engine.search.events import Event, Progress
-from engine.store.trials import RunInfo
+from engine.store.records import RunInfo
 
 
 class Line:

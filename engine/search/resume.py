@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import StoreError
-from engine.space.design import Space
+from engine.space.files.load import Space
 from engine.store.folder import space_of
-from engine.store.trials import RunInfo
+from engine.store.records import RunInfo
 
 
 def differing(

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from engine.errors import StoreError
-from engine.executors.protocol import PackDone, PackJob, PackPaused
+from engine.executors.interface import PackDone, PackJob, PackPaused
 from engine.search.scheduler import Results, by_number, light, trial_of
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
-from engine.store.judgements import Judgement
-from engine.store.trials import Curve, State, Training, Trial
-from engine.strategies.protocol import Draw, RungReport, Strategy
-from engine.training.outcome import training_id
-from engine.training.pack import PackShape, fill
+from engine.store.files.rung_decisions import Judgement
+from engine.store.records import Curve, State, Training, Trial
+from engine.strategies.interface import Draw, RungReport, Strategy
+from engine.training.pack_plan import PackShape, fill
+from engine.training.state.records import training_id
 
 
 @dataclass(slots=True)

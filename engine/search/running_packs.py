@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from engine.executors.protocol import EpochDone, PackJob
+from engine.executors.interface import EpochDone, PackJob
 from engine.space.graph import Graph
-from engine.store.status import PackStatus
-from engine.training.outcome import training_id
+from engine.store.files.status import PackStatus
+from engine.training.state.records import training_id
 
 
 @dataclass

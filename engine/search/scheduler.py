@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import msgspec
 
-from engine.executors.protocol import PackDone, PackJob, PackPaused
-from engine.references import demand
+from engine.executors.interface import PackDone, PackJob, PackPaused
 from engine.space.graph import Effective, Graph
-from engine.store.judgements import Judgement
-from engine.store.trials import Curve, State, Training, Trial
-from engine.strategies.protocol import Draw
-from engine.training.outcome import training_id
-from engine.training.pack import PackShape, fill
+from engine.store.files.rung_decisions import Judgement
+from engine.store.records import Curve, State, Training, Trial
+from engine.strategies.interface import Draw
+from engine.training.pack_plan import PackShape, fill
+from engine.training.state.records import training_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +172,9 @@ def trial_of(draw: Draw, effective: Effective, training: Training) -> Trial:
         nodes=effective.nodes,
         accuracy=tuple(accuracy),
     )
+
+
+def demand(draws: Iterable[Draw], extra: Iterable[Graph] = ()) -> list[Graph]:
+    """Distinct effective graphs that need training, `extra` first: what packs are made of."""
+    effective = (draw.graph.effective().graph for draw in draws)
+    return list(dict.fromkeys([*extra, *(g for g in effective if g is not None and g.is_taught)]))

@@ -21,7 +21,7 @@ from typing import Any, Self
 import psutil
 
 from engine.cli import INTERRUPTED
-from engine.control.desk import Desk, End
+from engine.control.server import Desk, End
 
 SOFT = {End.KEEP: 13.0, End.NOW: 4.0}
 """Seconds after which the main thread is interrupted, if its loop has not come to a wish: an epoch may take minutes. Where

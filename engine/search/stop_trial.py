@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from engine.errors import StoreError
 from engine.space.graph import Effective
-from engine.store.trials import State, Training, Trial
-from engine.strategies.protocol import Draw
+from engine.store.records import State, Training, Trial
+from engine.strategies.interface import Draw
 
 Waiting = Mapping[str, Sequence[tuple[Draw, Effective]]]
 """Draws whose training is not recorded yet, by training id."""

@@ -115,7 +115,8 @@ def _replay(args: argparse.Namespace) -> int:
 
 
 def _write(folder: Path, found: Sequence[Regrets], told: dict[str, Any]) -> None:
-    from engine.report import output, style
+    from engine.report import output
+    from engine.report.figures import style
     from engine.report.tables import as_csv
     from engine.simulate.regret_figure import numbers, regret_figure
 
@@ -128,7 +129,7 @@ def _write(folder: Path, found: Sequence[Regrets], told: dict[str, Any]) -> None
 
 def _fits(args: argparse.Namespace, table: Table) -> None:
     """Raises SpaceError if the table is not of the space that was asked for."""
-    from engine.space.design import load
+    from engine.space.files.load import load
 
     if args.space and (fields := load(args.space).differs(table.space)):
         raise SpaceError(f"--table {args.table}: of {table.space.name}, which differs from {args.space} in "

@@ -11,10 +11,10 @@ from engine.simulate.regret import Path
 from engine.simulate.replay import whole
 from engine.simulate.table import Table
 from engine.space.graph import Graph
-from engine.space.refinement import refine
 from engine.space.space import Space
-from engine.store.trials import Trial
-from engine.strategies.protocol import Draw
+from engine.space.what_if import refine
+from engine.store.records import Trial
+from engine.strategies.interface import Draw
 
 
 def refined(table: Table, graphs: int, seed: int) -> Path:

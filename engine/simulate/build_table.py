@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from engine.errors import StoreError
 from engine.simulate.table import INVALID, NOTHING, UNTAUGHT, Table, TableInfo
-from engine.space.enumeration import canonical_rows
+from engine.space.counting.enumeration import canonical_rows
+from engine.space.counting.graph_arrays import Codebook
 from engine.space.graph import Graph
-from engine.space.rows import Codebook
 from engine.space.space import Space
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
-from engine.store.trials import Curve, State, Training
+from engine.store.records import Curve, State, Training
 
 
 def build(folder: Path, repeats: int | None = None) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.report.style import COLUMN, DASHES, PALETTE, figure, place
+from engine.report.figures.style import COLUMN, DASHES, PALETTE, figure, place
 from engine.report.tables import Table as Grid
 from engine.simulate.regret import Regrets
 

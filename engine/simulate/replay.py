@@ -8,9 +8,9 @@ import numpy as np
 
 from engine.simulate.regret import Path
 from engine.simulate.table import INVALID, UNTAUGHT, Table
-from engine.space.sampling import Sampler
-from engine.store.trials import State, Trial
-from engine.strategies.protocol import Draw, RungReport, Strategy
+from engine.space.counting.sampling import Sampler
+from engine.store.records import State, Trial
+from engine.strategies.interface import Draw, RungReport, Strategy
 
 
 def random_search(table: Table, sampler: Sampler, n: int, seed: int) -> Path:

@@ -9,10 +9,10 @@ from engine.simulate.regret import Path
 from engine.simulate.replay import random_search, replay
 from engine.simulate.table import Table
 from engine.space.catalogue import entry_points
-from engine.space.sampling import Sampler
+from engine.space.counting.sampling import Sampler
 from engine.strategies.asha import Asha
 from engine.strategies.bayes import Bayes
-from engine.strategies.chosen import Maker, installed
+from engine.strategies.command_line import Maker, installed
 from engine.strategies.halving import Halving
 
 MAKERS: dict[str, Maker] = {

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import StoreError
+from engine.space.counting.graph_arrays import Rows, identities
 from engine.space.graph import Graph
-from engine.space.rows import Rows, identities
 from engine.space.space import Space
 
 DEFAULT = "digits/B"

@@ -12,12 +12,14 @@ from typing import Any
 
 from engine import cli
 from engine.errors import SpaceError
-from engine.space import children, choices, explain, family, files, refinement
-from engine.space.choices import Choice
-from engine.space.counting import Counts, rounded
-from engine.space.design import load
+from engine.space import what_if
+from engine.space.counting.counts import Counts, rounded
+from engine.space.files import choices, family, space_file, write
+from engine.space.files.choices import Choice
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.space import Space
+from engine.space.text import describe_graph
 
 EXAMPLE = """examples:
   python -m engine.space X                                    what space X is, and how many graphs it holds
@@ -61,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Do what was asked of one space."""
     if options.schema:
-        print(json.dumps(files.schema(), indent=2))
+        print(json.dumps(space_file.schema(), indent=2))
         return 0
     if options.file is None:
         raise SpaceError("no space file given", "name one, e.g. python -m engine.space X (see --help)")
@@ -175,7 +177,7 @@ def _shard(text: str | None) -> tuple[int, int] | None:
 
 def whatif(space: Space, options: argparse.Namespace) -> int:
     """Each phrase by itself, tried on the space."""
-    found = [refinement.whatif(space, space.parse(text, "--whatif"), progress) for text in options.whatif]
+    found = [what_if.whatif(space, space.parse(text, "--whatif"), progress) for text in options.whatif]
     if options.json:
         return put({"space": space.name, "keys": space.keys, "whatif": [_tried(w) for w in found]})
     for w in found:
@@ -188,7 +190,7 @@ def whatif(space: Space, options: argparse.Namespace) -> int:
     return 0
 
 
-def _tried(w: refinement.WhatIf) -> dict[str, Any]:
+def _tried(w: what_if.WhatIf) -> dict[str, Any]:
     counts = asdict(w.counts(progress)) if w.verdict.is_usable else {"raw": w.raw, "paper": w.paper, "keys": w.keys}
     return {"phrase": str(w.phrase), "verdict": str(w.verdict), "conflict": [*map(str, w.conflict)], "counts": counts}
 
@@ -197,9 +199,9 @@ def refine(space: Space, options: argparse.Namespace) -> int:
     """A child of the space, counted, and written if --out says where."""
     name = options.name or (options.out.stem if options.out else None)
     phrases = [space.parse(text, "--refine") for text in options.refine]
-    made = refinement.refine(space, *phrases, name=name, report=progress)
+    made = what_if.refine(space, *phrases, name=name, report=progress)
     if options.out is not None:
-        children.write(space, made.child.lineage[-1].phrases, options.out, options.name, options.force)
+        write.write(space, made.child.lineage[-1].phrases, options.out, options.name, options.force)
         if options.reason is not None:
             constraints = tuple(map(str, made.child.lineage[-1].phrases))
             choices.write(options.out.parent, Choice(space=options.name or options.out.stem, parent=space.name,
@@ -219,7 +221,7 @@ def refine(space: Space, options: argparse.Namespace) -> int:
 
 def describe(space: Space, options: argparse.Namespace) -> int:
     """Graphs described, and the first two compared."""
-    graphs = [explain.read(text) for text in options.explain]
+    graphs = [describe_graph.read(text) for text in options.explain]
     told = [_told(space, graph) for graph in graphs]
     if len(graphs) > 1:
         told.append(_compared(graphs[0], graphs[1]))
@@ -240,13 +242,13 @@ _SHOWN = {"inside": "in {space}", "unmet": "not met", "why_equal": "same for the
 
 def _told(space: Space, graph: Graph) -> dict[str, Any]:
     effective = graph.effective()
-    unmet = explain.unmet(space, graph)
+    unmet = describe_graph.unmet(space, graph)
     return {
         "graph": str(graph),
         "canonical": str(graph.canonical()),
         "key": graph.key,
         "effective": "none" if effective.graph is None else str(effective.graph),
-        "said": explain.describe(graph),
+        "said": describe_graph.describe(graph),
         "inside": not unmet,
         "unmet": unmet,
     }
@@ -256,8 +258,8 @@ def _compared(graph: Graph, other: Graph) -> dict[str, Any]:
     if graph.nodes != other.nodes:
         places = [f"{graph.nodes} nodes -> {other.nodes} nodes"]
     else:
-        places = [str(d) for d in explain.differences(graph, explain.aligned(graph, other)[0])]
-    return {"differs": places, "why_equal": explain.why_equal(graph, other)}
+        places = [str(d) for d in describe_graph.differences(graph, describe_graph.aligned(graph, other)[0])]
+    return {"differs": places, "why_equal": describe_graph.why_equal(graph, other)}
 
 
 def put(data: dict[str, Any]) -> int:

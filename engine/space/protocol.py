@@ -12,7 +12,7 @@ import msgspec
 
 from engine.errors import SpaceError, nearest
 from engine.space.catalogue import DATASETS, dataset_hint, is_dataset
-from engine.space.refused import in_words, shown
+from engine.space.files.validation_messages import in_words, shown
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

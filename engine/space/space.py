@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.errors import SpaceError
-from engine.space import counting, formula
-from engine.space.checks import checked_protocol
 from engine.space.constraints import Phrase, Vocabulary, parse
-from engine.space.counting import Counts
-from engine.space.diagram import Report
-from engine.space.domains import Domains
+from engine.space.counting import formula
+from engine.space.counting.counts import Counts, counts
+from engine.space.counting.decision_diagram import Report
+from engine.space.counting.graph_set import Ground
+from engine.space.files.checks import checked_protocol
+from engine.space.files.domains import Domains
+from engine.space.files.named_protocols import expanded
 from engine.space.graph import Graph
-from engine.space.ground import Ground
-from engine.space.named import expanded
 from engine.space.protocol import Protocol
 
 if TYPE_CHECKING:
-    from engine.space.sampling import Sampler
+    from engine.space.counting.sampling import Sampler
 
 
 class Ancestor(msgspec.Struct, frozen=True):
@@ -107,19 +107,19 @@ class Space:
     def counts(self, report: Report | None = None) -> Counts:
         """How many graphs there are, in the ways one may count them; `report` hears of long work."""
         if "_counts" not in self.__dict__:
-            self.__dict__["_counts"] = counting.counts(self.ground, report)
+            self.__dict__["_counts"] = counts(self.ground, report)
         found: Counts = self.__dict__["_counts"]
         return found
 
     def enumerate(self, shard: tuple[int, int] | None = None) -> Iterator[Graph]:
         """Distinct canonical graphs in canonical order, lazily; with `shard` (i, n), 1 <= i <= n, one of n parts."""
-        from engine.space.enumeration import enumerate_graphs  # numpy: 0.1 s that validating a file need not wait for
+        from engine.space.counting.enumeration import enumerate_graphs  # numpy: 0.1 s that validating a file need not wait for
 
         return enumerate_graphs(self.ground, shard)
 
     @cached_property
     def _sampler(self) -> Sampler:
-        from engine.space.sampling import Sampler
+        from engine.space.counting.sampling import Sampler
 
         return Sampler(self.ground)
 
@@ -157,19 +157,19 @@ class Space:
 
     def words(self) -> str:
         """The space in a sentence or two, for people."""
-        from engine.space.words import words
+        from engine.space.text.describe_space import words
 
         return words(self)
 
     def resolved(self) -> dict[str, Any]:
         """Plain JSON data that says everything; `from_resolved` reads it back to an equal space."""
-        from engine.space.resolved import plain
+        from engine.space.files.resolved import plain
 
         return plain(self)
 
     @classmethod
     def from_resolved(cls, data: dict[str, Any], where: str = "space") -> Space:
         """Read `resolved()` back. Raises SpaceError; `where` names the place the data came from."""
-        from engine.space.resolved import read
+        from engine.space.files.resolved import read
 
         return read(data, where)

@@ -15,12 +15,12 @@ from engine import cli
 from engine.errors import StoreError
 from engine.store import export
 from engine.store.check import Checkup, check
-from engine.store.durable import disk
 from engine.store.folder import CURVES, TRIALS
-from engine.store.mend import mend
+from engine.store.log.durable import disk
 from engine.store.merge import merge
 from engine.store.reader import RunReader
-from engine.store.runs import Run
+from engine.store.repair import mend
+from engine.store.run import Run
 
 EXAMPLES = """examples:
   python -m engine.store check runs/digits-X-exhaustive

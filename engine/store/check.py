@@ -11,16 +11,16 @@ from typing import TypeVar
 import msgspec
 
 from engine.errors import StoreError
-from engine.store.checkpoints import CHECKPOINTS, Checkpoints
-from engine.store.evaluations import EVALUATIONS, Evaluation, remark
+from engine.store.cross_checks import faults_of_reference
+from engine.store.files.checkpoints import CHECKPOINTS, Checkpoints
+from engine.store.files.evaluations import EVALUATIONS, Evaluation, remark
+from engine.store.files.rung_decisions import Judgement
 from engine.store.folder import CURVES, TRIALS, read_info
-from engine.store.frames import Frame, Place
-from engine.store.judgements import Judgement
-from engine.store.mend import DAMAGED
-from engine.store.references import faults_of_reference
+from engine.store.log.damage_scan import Condition, Line, survey
+from engine.store.log.record_format import Frame, Place
+from engine.store.records import Curve, Training, Trial
+from engine.store.repair import DAMAGED
 from engine.store.storage import Tables, apply_changes, decode_changes
-from engine.store.survey import Condition, Line, survey
-from engine.store.trials import Curve, Training, Trial
 
 R = TypeVar("R", Trial, Training, Judgement)
 

@@ -12,9 +12,9 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.space.graph import Graph
-from engine.store.durable import disk
+from engine.store.log.durable import disk
 from engine.store.reader import RunReader
-from engine.store.trials import Training, Trial
+from engine.store.records import Training, Trial
 
 Row = dict[str, Any]
 

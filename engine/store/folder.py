@@ -20,13 +20,13 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.space.space import Space
-from engine.store.checkpoints import CHECKPOINTS
-from engine.store.durable import SCRATCH, disk, replace_file
-from engine.store.frames import is_torn
-from engine.store.holder import HOLDER, LOCK
-from engine.store.journal import JOURNAL
-from engine.store.status import STATUS
-from engine.store.trials import RunInfo
+from engine.store.files.checkpoints import CHECKPOINTS
+from engine.store.files.journal import JOURNAL
+from engine.store.files.status import STATUS
+from engine.store.lock.holder import HOLDER, LOCK
+from engine.store.log.durable import SCRATCH, disk, replace_file
+from engine.store.log.record_format import is_torn
+from engine.store.records import RunInfo
 
 INFO = "run.json"
 TRIALS = "trials.log"

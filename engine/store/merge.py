@@ -18,8 +18,8 @@ import msgspec
 from engine.errors import StoreError
 from engine.space.space import Space
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import Origin, RunInfo, Training, Trial
+from engine.store.records import Origin, RunInfo, Training, Trial
+from engine.store.run import Run
 
 BITS = ("device", "compile", "layouts", "threads")
 """Fields of the mode that may change last bits (the pack does only where code is compiled)."""

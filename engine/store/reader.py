@@ -15,15 +15,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from engine.errors import StoreError
-from engine.store.curves import CurveFollower
+from engine.store.files.curves import CurveFollower
+from engine.store.files.rung_decisions import Judgement
+from engine.store.files.status import FINISHED, Status, read_status
 from engine.store.folder import CURVES, TRIALS, check_head, find_runs, read_info
-from engine.store.follower import Follower
-from engine.store.frames import Frame
-from engine.store.holder import Holder, read_holder
-from engine.store.judgements import Judgement
-from engine.store.status import FINISHED, Status, read_status
+from engine.store.lock.holder import Holder, read_holder
+from engine.store.log.follower import Follower
+from engine.store.log.record_format import Frame
+from engine.store.records import Curve, Training, Trial
 from engine.store.storage import KIND
-from engine.store.trials import Curve, Training, Trial
 
 __all__ = ["RunReader", "Update", "find_runs"]
 

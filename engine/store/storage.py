@@ -17,10 +17,10 @@ import msgspec
 from tinydb.storages import Storage
 
 from engine.errors import StoreError
-from engine.store.durable import disk
-from engine.store.follower import Follower
-from engine.store.frames import Frame
-from engine.store.logfile import Log
+from engine.store.log.durable import disk
+from engine.store.log.follower import Follower
+from engine.store.log.record_format import Frame
+from engine.store.log.writer import Log
 
 KIND = "tables"
 

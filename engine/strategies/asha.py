@@ -8,9 +8,9 @@ from typing import Any
 
 from engine.errors import SpaceError
 from engine.space.space import Space
-from engine.store.judgements import Judgement
+from engine.store.files.rung_decisions import Judgement
 from engine.strategies.halving import Halving, Rungs
-from engine.strategies.protocol import Defaults, Draw, RungReport
+from engine.strategies.interface import Defaults, Draw, RungReport
 
 COHORT = 16
 """Graphs judged together. Larger ones are judged better at the beginning, when a rung has seen nobody; they cost no

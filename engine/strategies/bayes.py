@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import SpaceError
 from engine.space.graph import Graph
-from engine.space.refinement import whatif
 from engine.space.space import Space
-from engine.store.trials import State, Trial
+from engine.space.what_if import whatif
+from engine.store.records import State, Trial
+from engine.strategies.candidate_pool import Pool, is_trained
+from engine.strategies.encoding import Variables, cover
 from engine.strategies.inheritance import Parent
-from engine.strategies.pool import Pool, is_trained
-from engine.strategies.protocol import Defaults, Draw
-from engine.strategies.variables import Variables, cover
+from engine.strategies.interface import Defaults, Draw
 
 if TYPE_CHECKING:
     import optuna

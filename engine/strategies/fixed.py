@@ -11,11 +11,11 @@ from typing import Any
 
 from engine.errors import SpaceError, nearest
 from engine.space.catalogue import is_gate, is_model, known_gates, model_examples
-from engine.space.design import Space
+from engine.space.files.load import Space
 from engine.space.graph import Graph
-from engine.store.trials import Trial
+from engine.store.records import Trial
 from engine.strategies.inheritance import Inheritance
-from engine.strategies.protocol import Defaults, Draw
+from engine.strategies.interface import Defaults, Draw
 
 LARGEST = 5_000_000
 """Graphs a search holds in memory: 0.5 kB each, 2.5 GB; at ten trained a second they would take six days."""

@@ -18,7 +18,7 @@ from math import inf, isnan
 from typing import Any, Literal
 
 from engine.errors import SpaceError
-from engine.store.judgements import Judgement
+from engine.store.files.rung_decisions import Judgement
 
 RULES = ("stop", "promote")
 TIES = ("rank", "optuna")

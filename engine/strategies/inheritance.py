@@ -17,7 +17,7 @@ from engine.errors import SpaceError
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.reader import RunReader
-from engine.store.trials import RunInfo, State, Trial
+from engine.store.records import RunInfo, State, Trial
 
 _OUTCOMES = frozenset({State.DONE, State.UNTAUGHT, State.INVALID, State.DIVERGED})
 """What another run would have found too; a failed or stopped graph is trained anew."""

@@ -12,7 +12,7 @@ from typing import Any
 from engine.errors import SpaceError
 from engine.space.graph import Graph
 from engine.strategies.fixed import Fixed
-from engine.strategies.protocol import Defaults, Draw
+from engine.strategies.interface import Defaults, Draw
 
 
 class Shard(Defaults):

@@ -76,7 +76,7 @@ def _images(on: str, classes: int | None) -> tuple[Shape, int]:
 
 
 def _row(name: str, shape: Shape, classes: int) -> dict[str, str | int | None]:
-    from engine.training.models.measures import cost  # torch: only now, so that a wrong name is answered at once
+    from engine.training.models.cost import cost  # torch: only now, so that a wrong name is answered at once
 
     try:
         found = cost(name, shape, classes)

@@ -1,7 +1,7 @@
 """A fleet: the networks of one architecture in a pack, their parameters stacked, run as one.
 
 Two layouts over the same parameters, equal in numbers (DESIGN.md, "Fleet training"): `stacked` runs all networks
-at once, by layers abreast where the architecture has them (`engine.training.abreast`), else under `vmap`; `looped` runs them
+at once, by layers abreast where the architecture has them (`batched_layers`), else under `vmap`; `looped` runs them
 one after the other, where arithmetic and not overhead is the limit. Images are in channels_last in both.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from engine.training.abreast import abreast
+from engine.training.batched_layers import abreast
 
 Layout = Literal["stacked", "looped"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import known_gates
-from engine.training.extensions import bring
+from engine.training.plugins import bring
 
 
 @dataclass(frozen=True, slots=True)

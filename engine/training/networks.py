@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
-from engine.training.images import Images
+from engine.training.data.images import Images
 from engine.training.models.registry import build
 from engine.training.trainer import EVALUATION_BATCH, PackTrainer
 

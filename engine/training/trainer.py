@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.training.batches import Batch, Batches
-from engine.training.data import Images, Split
+from engine.training.calibration.mode import Mode
+from engine.training.data.batches import Batch, Batches
+from engine.training.data.splits import Images, Split
+from engine.training.data_parallel import Share
 from engine.training.device import import_compiler_quietly
 from engine.training.fleet import Fleet
 from engine.training.gates import GateTable
 from engine.training.losses import PackLoss, pack_loss
-from engine.training.mode import Mode
 from engine.training.models.registry import build
 from engine.training.optimisers import optimiser, schedule
-from engine.training.pack import PackShape, Plan, plan
-from engine.training.parallel import Share
+from engine.training.pack_plan import PackShape, Plan, plan
 from engine.training.seeds import derive, seeded
-from engine.training.teachers import TeacherBank
+from engine.training.teachers.bank import TeacherBank
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.float32, "float64": torch.float64}
 """Type of parameters and data; bfloat16 is autocast over float32 parameters."""

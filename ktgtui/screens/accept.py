@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, SpaceError
-from engine.space import children, choices
+from engine.space.files import choices, write
 from engine.space.space import Space
 from ktgtui import launcher
 from ktgtui.questions import Consequence, Regret
@@ -123,7 +123,7 @@ class Acceptance:
         )
         try:
             out = self._file(name)
-            children.write(on_disk(self._workbench, self._space), self._found.phrases, out, name)
+            write.write(on_disk(self._workbench, self._space), self._found.phrases, out, name)
             choices.write(out.parent, choice)
         except EngineError as error:
             self._workbench.notify(str(error), severity="error", markup=False)

@@ -14,11 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.widget import Widget
 
-from engine.analysis.certificate import Certificate, certify
-from engine.analysis.paired import paired
+from engine.analysis.diagnostics.certificate import Certificate, certify
+from engine.analysis.repeats.paired import paired
 from engine.errors import EngineError, StoreError
-from engine.store.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
-from engine.store.trials import Trial
+from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
+from engine.store.records import Trial
 from ktgtui import errands, wording
 from ktgtui.graphdrawing import Drawn, draw
 from ktgtui.ranking import Ranked, named, ranked, retrained

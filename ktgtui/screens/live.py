@@ -11,7 +11,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
-from engine.store.trials import Trial
+from engine.store.records import Trial
 from ktgtui import wording
 from ktgtui.beside import PANES, clock
 from ktgtui.screens.page import Page

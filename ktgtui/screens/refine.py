@@ -17,7 +17,7 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input
 
-from engine.analysis.advice import Advised, advise, reason
+from engine.analysis.advice.advise import Advised, advise, reason
 from engine.errors import EngineError
 from engine.space.space import Ancestor, Space
 from ktgtui.completion import complete, words

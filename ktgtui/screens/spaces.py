@@ -180,7 +180,7 @@ class SpacesPage(Page):
         shaping.compare(self.workbench, marked, space)
 
     def action_note(self) -> None:
-        from engine.space.notes import about_space
+        from engine.space.files.notes import about_space
         from ktgtui import shaping
 
         if self._space:

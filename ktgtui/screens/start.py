@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.space.design import Space, load
+from engine.space.files.load import Space, load
 from ktgtui import wording
 from ktgtui.errands import seen
 from ktgtui.launcher import COUNTED, estimate, read_order, relative

@@ -16,9 +16,9 @@ from textual.widget import Widget
 from engine.analysis.neighbours import Known, neighbours
 from engine.errors import EngineError
 from engine.space.catalogue import GATES
+from engine.space.files.notes import about_trial
 from engine.space.graph import Graph, edges
-from engine.space.notes import about_trial
-from engine.store.trials import Trial
+from engine.store.records import Trial
 from ktgtui import graphlist, queued, turning
 from ktgtui.drawing import CurveFigure
 from ktgtui.edgerows import Row, cells, foot, head, rows

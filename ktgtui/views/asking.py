@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.analysis.searched import UNIFORM
+from engine.analysis.run_sample import UNIFORM
 from ktgtui.questions import LETTERED, Samples
 from ktgtui.snapshot import RunDetail, RunView
 from ktgtui.views.beside import beside

@@ -12,7 +12,7 @@ from engine.analysis.edf import Edf, comparable, of_sample
 from engine.analysis.sample import Sample
 from engine.analysis.verdict import Verdict, verdict
 from engine.errors import EngineError
-from engine.report.terminal import LETTERS
+from engine.report.figures.terminal_plot import LETTERS
 from ktgtui.drawing import EdfFigure
 from ktgtui.questions import Samples
 from ktgtui.snapshot import RunDetail, RunView

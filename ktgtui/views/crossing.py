@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.analysis.conditions import Condition, Value, crossed, split
 from engine.analysis.edf import Edf
-from engine.report.terminal import LETTERS
+from engine.report.figures.terminal_plot import LETTERS
 from engine.space.catalogue import GATES
 from ktgtui.drawing import EdfFigure, Panels
 from ktgtui.questions import Samples

@@ -10,7 +10,7 @@ from engine.analysis.conditions import Condition, Split, split
 from engine.analysis.edf import Edf
 from engine.analysis.importance import Enrichment, winners
 from engine.analysis.verdict import Verdict, against_rest
-from engine.report.terminal import LETTERS
+from engine.report.figures.terminal_plot import LETTERS
 from ktgtui.drawing import EdfFigure
 from ktgtui.questions import Samples
 from ktgtui.snapshot import RunDetail

@@ -87,7 +87,7 @@ class View(Protocol):
 
 def drawn_range(edfs: Sequence[Edf], zoom: int) -> tuple[float, float]:
     """Error rates (%) between which curves are drawn."""
-    from engine.report.terminal import limits
+    from engine.report.figures.terminal_plot import limits
 
     low, high, _ = limits([e for e in edfs if e.n])
     return low, low + (high - low) * ZOOM**zoom

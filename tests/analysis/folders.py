@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.space import Space
-from engine.store.runs import Run
-from engine.store.trials import Curve, RunInfo, State, Training, Trial
+from engine.store.records import Curve, RunInfo, State, Training, Trial
+from engine.store.run import Run
 
 STEPS = {"A": None, "B": "m[aux] = mlp96", "C": "L[y,aux] = through", "X": "L[aux,1] in {through, linear}"}
 ROOT = {

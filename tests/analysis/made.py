@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.space.graph import Edge, Graph, edges
 from engine.space.protocol import Protocol
-from engine.store.trials import State, Trial
+from engine.store.records import State, Trial
 
 GATES = ("through", "cutoff", "linear")
 AUXILIARIES = ("mlp12", "mlp96")

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.analysis.advice import advise, quantile_interval, reason
-from engine.analysis.candidates import candidates
+from engine.analysis.advice.advise import advise, quantile_interval, reason
+from engine.analysis.advice.candidates import candidates
+from engine.analysis.advice.lift import lifts, looks, scores
 from engine.analysis.conditions import FIVE
+from engine.analysis.constraint_mask import holding
 from engine.analysis.edf import Edf
-from engine.analysis.holding import holding
-from engine.analysis.lift import lifts, looks, scores
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from tests.analysis.made import PROTOCOL, simulated
 

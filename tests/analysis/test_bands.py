@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.analysis import levels
+from engine.analysis import band_levels
 from engine.analysis.bands import Kind, band, passes
 from engine.analysis.edf import Edf
 from engine.errors import AnalysisError
@@ -32,30 +32,30 @@ def steck(lower: np.ndarray, upper: np.ndarray) -> float:
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 12])
 @pytest.mark.parametrize("level", [0.2, 0.05, 0.003])
 def test_coverage_is_stecks_determinant(n: int, level: float) -> None:
-    assert levels.band_coverage(n, level) == pytest.approx(steck(*levels.limits(n, level)), abs=1e-8)
+    assert band_levels.band_coverage(n, level) == pytest.approx(steck(*band_levels.limits(n, level)), abs=1e-8)
 
 
 def test_coverage_of_many_points_is_what_simulation_finds() -> None:
-    lower, upper = levels.limits(150, 0.004)
+    lower, upper = band_levels.limits(150, 0.004)
     drawn = np.sort(np.random.default_rng(0).random((20_000, 150)), axis=1)
     found = ((drawn >= lower) & (drawn <= upper)).all(axis=1).mean()
-    exact = levels.band_coverage(150, 0.004)
+    exact = band_levels.band_coverage(150, 0.004)
     assert abs(found - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000)
 
 
-@pytest.mark.parametrize("coverage", list(levels.LEVELS))
+@pytest.mark.parametrize("coverage", list(band_levels.LEVELS))
 @pytest.mark.parametrize("n", [1, 5, 37, 141, 800])
 def test_the_table_keeps_its_coverage_between_its_sizes(coverage: float, n: int) -> None:
-    assert levels.band_coverage(n, levels.local_level(n, coverage)) == pytest.approx(coverage, abs=0.002)
+    assert band_levels.band_coverage(n, band_levels.local_level(n, coverage)) == pytest.approx(coverage, abs=0.002)
 
 
 def test_an_unusual_coverage_is_solved_for() -> None:
-    assert levels.band_coverage(30, levels.local_level(30, 0.8)) == pytest.approx(0.8, abs=1e-4)
+    assert band_levels.band_coverage(30, band_levels.local_level(30, 0.8)) == pytest.approx(0.8, abs=1e-4)
 
 
-@pytest.mark.parametrize("coverage", levels.LEVELS)
+@pytest.mark.parametrize("coverage", band_levels.LEVELS)
 def test_beyond_the_table_levels_go_on_falling(coverage: float) -> None:
-    at = [levels.local_level(n, coverage) for n in (20_000, 50_000, 50_001, 100_000, 1_000_000)]
+    at = [band_levels.local_level(n, coverage) for n in (20_000, 50_000, 50_001, 100_000, 1_000_000)]
     assert at == sorted(at, reverse=True)
     assert at[2] == pytest.approx(at[1], rel=1e-4)
     assert at[-1] > at[1] / 2
@@ -63,11 +63,11 @@ def test_beyond_the_table_levels_go_on_falling(coverage: float) -> None:
 
 @pytest.mark.slow
 def test_a_band_of_a_hundred_thousand_covers_a_little_more() -> None:
-    assert 0.95 <= levels.band_coverage(100_000, levels.local_level(100_000, 0.95)) < 0.951
+    assert 0.95 <= band_levels.band_coverage(100_000, band_levels.local_level(100_000, 0.95)) < 0.951
 
 
 def test_limits_are_beta_quantiles() -> None:
-    lower, upper = levels.limits(9, 0.1)
+    lower, upper = band_levels.limits(9, 0.1)
     ranks = np.arange(1, 10)
     assert lower == pytest.approx(stats.beta.ppf(0.05, ranks, 10 - ranks))
     assert upper == pytest.approx(stats.beta.ppf(0.95, ranks, 10 - ranks))

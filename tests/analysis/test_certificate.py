@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from engine.analysis.certificate import certify
-from engine.store.trials import State, Training, Trial
+from engine.analysis.diagnostics.certificate import certify
+from engine.store.records import State, Training, Trial
 from tests.analysis.made import GATES, graph, trial
 
 SPACE = [graph(y1=a, e21=b, e31=b).canonical() for a in GATES for b in ("through", "linear")]

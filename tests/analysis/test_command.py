@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.analysis.__main__ import main
-from engine.analysis.searched import read
+from engine.analysis.run_sample import read
 from engine.errors import AnalysisError
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Edge
 from tests.analysis.folders import written
 
@@ -184,7 +184,7 @@ def test_an_empty_run_a_run_of_one_and_one_left_out(tmp_path: Path, capsys: pyte
 
 
 def test_no_torch_and_no_late_libraries_come_with_the_import() -> None:
-    code = ("import sys, engine.analysis.__main__, engine.report.terminal; "
+    code = ("import sys, engine.analysis.__main__, engine.report.figures.terminal_plot; "
             "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'scipy', 'matplotlib', 'plotext', 'sklearn'}))")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

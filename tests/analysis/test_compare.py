@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.analysis.compare import difference, quantile_gaps, resampled
+from engine.analysis.difference import difference, quantile_gaps, resampled
 from engine.analysis.edf import Edf, quantile
 from engine.errors import AnalysisError
 

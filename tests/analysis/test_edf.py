@@ -11,7 +11,7 @@ from engine.analysis.edf import Edf, by_pass, comparable, of_sample, of_trials, 
 from engine.analysis.sample import sample
 from engine.errors import AnalysisError
 from engine.space.protocol import Protocol
-from engine.store.trials import State
+from engine.store.records import State
 from tests.analysis.made import PROTOCOL, graph, trial
 
 ERRORS = st.lists(st.integers(0, 20).map(float), min_size=1, max_size=40)

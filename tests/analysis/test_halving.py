@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.analysis.halving import replay
+from engine.analysis.diagnostics.asha_counterfactual import replay
 from engine.errors import AnalysisError
-from engine.store.trials import State
+from engine.store.records import State
 from engine.strategies.halving import Halving
 from tests.analysis.made import GATES, graph, trial
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from engine.analysis.conditions import CONDITIONS, by_phrase, find, split
-from engine.analysis.holding import holding
+from engine.analysis.constraint_mask import holding
 from engine.analysis.sample import sample
 from engine.space.constraints import PhraseError
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.space import Space
 from tests.analysis.made import PROTOCOL, simulated

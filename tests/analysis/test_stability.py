@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.analysis.candidates import candidates
-from engine.analysis.lift import scores
+from engine.analysis.advice.candidates import candidates
+from engine.analysis.advice.lift import scores
+from engine.analysis.advice.stability import AT_ONCE, _halved, stability
 from engine.analysis.sample import sample
-from engine.analysis.stability import AT_ONCE, _halved, stability
 from engine.errors import AnalysisError
 from tests.analysis.made import PROTOCOL, simulated
 

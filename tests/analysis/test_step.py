@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.analysis.step import next_step
+from engine.analysis.advice.next_step import next_step
 from tests.analysis.folders import space_named
 
 

@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
+from engine.analysis.diagnostics.trajectory import trajectory
 from engine.analysis.neighbours import Known, neighbours
-from engine.analysis.noise import noise, optimism
-from engine.analysis.paired import paired
+from engine.analysis.repeats.noise import noise, optimism
+from engine.analysis.repeats.paired import paired
 from engine.analysis.sample import sample
-from engine.analysis.trajectory import trajectory
 from engine.errors import AnalysisError
-from engine.store.trials import State, Training
+from engine.store.records import State, Training
 from tests.analysis.made import GATES, PROTOCOL, graph, trial
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.refine.__main__ import main
-from engine.space import choices
-from engine.space.design import load
+from engine.space.files import choices
+from engine.space.files.load import load
 from engine.store.folder import space_of
 from engine.store.reader import RunReader
 

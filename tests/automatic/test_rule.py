@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.analysis.advice import advise
+from engine.analysis.advice.advise import advise
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.refine.rule import DEAR, decide

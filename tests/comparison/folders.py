@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.references import dml
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
-from engine.store.evaluations import FRESH, Evaluation, EvaluationFile
-from engine.store.runs import Run
-from engine.store.trials import RunInfo, State, Training, Trial
-from engine.training.outcome import training_id
+from engine.space.reference_graphs import dml
+from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
+from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.run import Run
+from engine.training.state.records import training_id
 
 SPACE = load("digits/X").with_protocol({"epochs": 4})
 GRAPHS = list(SPACE.enumerate())

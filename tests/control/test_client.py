@@ -22,15 +22,15 @@ import pytest
 from engine import control
 from engine.control.__main__ import main
 from engine.control.client import ask
-from engine.control.desk import Desk
 from engine.control.detach import Detached, answers
 from engine.control.requests import Answer, Inbox, Request, fetch, leave, withdraw
+from engine.control.server import Desk
 from engine.errors import StoreError
-from engine.store.durable import replace_file
+from engine.store.files.status import Status, write_status
 from engine.store.folder import CONTROL, OUTPUT
-from engine.store.holder import HOLDER, Holder
-from engine.store.lock import RunLock
-from engine.store.status import Status, write_status
+from engine.store.lock.holder import HOLDER, Holder
+from engine.store.lock.lock import RunLock
+from engine.store.log.durable import replace_file
 
 
 @contextmanager

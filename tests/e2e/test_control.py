@@ -16,9 +16,9 @@ import pytest
 
 from engine import control
 from engine.control.client import kill_trial
-from engine.store.holder import read_holder
+from engine.store.lock.holder import read_holder
 from engine.store.reader import RunReader
-from engine.store.trials import State
+from engine.store.records import State
 from tests.e2e.pty_program import PtyProgram
 from tests.e2e.test_search import FIXED, KEPT, LONG, records, small
 
@@ -110,7 +110,7 @@ def test_a_detached_search_outlives_its_terminal_and_is_steered(here: Path) -> N
 
 def records_of_space(here: Path) -> list[str]:
     """Keys of graphs that need training, the last ones first."""
-    from engine.space.design import load
+    from engine.space.files.load import load
 
     graphs = [g for g in load(small(here)).enumerate() if g.is_valid and g.is_taught]
     return [g.key for g in reversed(graphs)]

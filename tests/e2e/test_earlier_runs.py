@@ -16,9 +16,9 @@ from engine.analysis.__main__ import main as analyse
 from engine.evaluate import __main__ as evaluate
 from engine.search import __main__ as search
 from engine.store.check import check
-from engine.store.evaluations import read_evaluations
+from engine.store.files.evaluations import read_evaluations
 from engine.store.reader import RunReader
-from engine.store.trials import State, Training, Trial
+from engine.store.records import State, Training, Trial
 
 EARLIER = Path(__file__).with_name("earlier_runs")
 FIXED = ("--workers", "1", "--threads", "1", "--pack", "4", "--no-compile")

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.store.checkpoints import Checkpoints
+from engine.store.files.checkpoints import Checkpoints
 from engine.store.reader import RunReader
 
 HERE = Path(__file__).resolve().parents[2]

@@ -76,7 +76,7 @@ def test_a_process_that_is_killed_ends_the_search_in_one_line_and_the_command_go
         while not _is_training(home / "x") and time.monotonic() < limit and process.poll() is None:
             time.sleep(0.05)
         assert not set_workers(home / "x", 3).done
-        (other,) = [p for p in psutil.Process(process.pid).children() if "engine.executors.peer" in p.cmdline()]
+        (other,) = [p for p in psutil.Process(process.pid).children() if "engine.executors.data_parallel.member" in p.cmdline()]
         other.send_signal(signal.SIGKILL)
         out, err = process.communicate(timeout=200)
     finally:

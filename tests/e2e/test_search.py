@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from engine.references import dml
 from engine.search.__main__ import main
 from engine.search.prepare import Options, opened
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
+from engine.space.reference_graphs import dml
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import Curve, State, Training, Trial
+from engine.store.records import Curve, State, Training, Trial
+from engine.store.run import Run
 from engine.strategies.fixed import Fixed, exhaustive
 
 SPACE: dict[str, Any] = {

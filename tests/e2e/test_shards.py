@@ -13,7 +13,7 @@ import pytest
 from engine.search.__main__ import main as search
 from engine.store.__main__ import main as store
 from engine.store.reader import RunReader
-from engine.store.trials import Curve, Training, Trial
+from engine.store.records import Curve, Training, Trial
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "slurm" / "search.sbatch"
 COMMAND = ["digits/A", "--random", "40", "--set", "protocol.epochs=2", "--set", "protocol.train=64",

@@ -18,7 +18,7 @@ import pytest
 from engine.search.__main__ import main
 from engine.space import catalogue
 from engine.store.reader import RunReader
-from engine.store.trials import State
+from engine.store.records import State
 from engine.strategies.halving import replay
 
 PAGE = Path(__file__).parents[2] / "docs" / "strategies.md"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.space import choices
-from engine.space.design import load
-from engine.store.evaluations import read_evaluations
+from engine.space.files import choices
+from engine.space.files.load import load
+from engine.store.files.evaluations import read_evaluations
 from engine.store.reader import RunReader
 from ktgtui.tour import GRAPHS, STEPS
 from tests.e2e.tmux_program import TmuxProgram

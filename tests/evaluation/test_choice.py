@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import EngineError
 from engine.evaluate.graph_choice import best_graphs, chosen
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
-from engine.store.trials import State, Trial
+from engine.store.records import State, Trial
 
 SPACE = load("digits/X")
 GRAPHS = list(SPACE.enumerate())[:4]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from engine.analysis.repeated import figure, repeated
+from engine.analysis.repeats.retrained import figure, repeated
 from engine.evaluate.text import table
-from engine.store.trials import State
+from engine.store.records import State
 from tests.store.test_evaluations import made
 
 

@@ -20,13 +20,13 @@ from engine.evaluate.export import KINDS
 from engine.search.__main__ import main as search
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.store.evaluations import EVALUATIONS, FRESH, WEIGHTS, EvaluationFile, read_evaluations
+from engine.store.files.evaluations import EVALUATIONS, FRESH, WEIGHTS, EvaluationFile, read_evaluations
 from engine.store.folder import read_info, space_of
-from engine.training.data import held_out_part, split, training_part
-from engine.training.mode import Mode
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import held_out_part, split, training_part
 from engine.training.networks import accuracy, load
-from engine.training.pack import shape_for
-from engine.training.teachers import TeacherBank
+from engine.training.pack_plan import shape_for
+from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 from tests.training.conftest import banked
 

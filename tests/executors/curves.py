@@ -6,10 +6,10 @@ import random
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 
-from engine.executors.protocol import EpochDone, ExecutorEvent, PackDone, PackJob, PackPaused
+from engine.executors.interface import EpochDone, ExecutorEvent, PackDone, PackJob, PackPaused
 from engine.space.graph import Graph
-from engine.store.trials import Curve, State, Training
-from engine.training.outcome import training_id
+from engine.store.records import Curve, State, Training
+from engine.training.state.records import training_id
 
 
 def noise(*parts: object) -> float:

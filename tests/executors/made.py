@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
-from engine.executors.protocol import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
+from engine.executors.interface import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
-from engine.store.trials import Curve, State, Training
-from engine.training.outcome import training_id
+from engine.store.records import Curve, State, Training
+from engine.training.state.records import training_id
 
 
 def accuracy(graph: Graph, node: int, repeat: int) -> float:

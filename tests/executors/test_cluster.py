@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from engine.errors import TrainingError
-from engine.executors.cluster import reach
+from engine.executors.ray_cluster.cluster import reach
 
 
 def test_an_address_where_nobody_listens_is_refused_at_once():

@@ -12,11 +12,11 @@ from importlib.util import find_spec
 import psutil
 import pytest
 
-from engine.executors.crew import Task
+from engine.executors.interface import EpochDone, Heartbeat, Note, PackDone
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import EpochDone, Heartbeat, Note, PackDone
-from engine.executors.workers import WorkerExecutor, local_workers
-from engine.training.data import training_part
+from engine.executors.workers.executor import WorkerExecutor, local_workers
+from engine.executors.workers.pool import Task
+from engine.training.data.splits import training_part
 
 from .test_workers import plain, prepared
 
@@ -33,7 +33,7 @@ def cluster() -> Iterator[object]:
     """A Ray of this machine alone, also where the environment names a cluster."""
     if find_spec("ray") is None:  # not imported here: what it reads then is set by `Cluster`
         pytest.skip("the extra ray is not installed")
-    from engine.executors.cluster import Cluster
+    from engine.executors.ray_cluster.cluster import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "127.0.0.1:1")
@@ -47,7 +47,7 @@ def hire(request: pytest.FixtureRequest) -> Hire:
     if request.param == "processes":
         return local_workers
     cluster = request.getfixturevalue("cluster")
-    from engine.executors.ray import ray_workers
+    from engine.executors.ray_cluster.executor import ray_workers
 
     return lambda task, count: ray_workers(cluster, task, training_part("digits", task.data), count)
 
@@ -177,8 +177,8 @@ def nodes() -> Iterator[object]:
 
 
 def test_a_node_that_is_lost_takes_nothing_along_and_a_new_one_gets_work(tmp_path, nodes):
-    from engine.executors.cluster import Cluster
-    from engine.executors.ray import ray_workers
+    from engine.executors.ray_cluster.cluster import Cluster
+    from engine.executors.ray_cluster.executor import ray_workers
 
     task, jobs = prepared(tmp_path, count=24, epochs=LONG)
     expected = plain(alone(task).run(jobs))
@@ -206,7 +206,7 @@ def node_here():
 
 
 def test_kinds_of_devices_are_found_on_their_nodes(nodes):
-    from engine.executors.cluster import Cluster
+    from engine.executors.ray_cluster.cluster import Cluster
 
     with closing(Cluster(nodes.address)) as cluster:
         alike = cluster.kinds(lambda: "one kind")
@@ -221,7 +221,7 @@ def test_an_error_in_an_actor_is_told_before_it_ends(tmp_path, cluster):
     from dataclasses import replace
 
     from engine.errors import EngineError
-    from engine.executors.ray import ray_workers
+    from engine.executors.ray_cluster.executor import ray_workers
 
     task, jobs = prepared(tmp_path)
     empty = training_part("digits", tmp_path)

@@ -9,17 +9,17 @@ import msgspec
 import pytest
 import torch
 
-from engine.executors import course
+from engine.executors import pack_run
+from engine.executors.interface import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.executors.local import LocalExecutor, is_out_of_memory
-from engine.executors.protocol import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob, PackLimit, PackPaused
-from engine.store.checkpoints import Checkpoints, Keeping
-from engine.store.trials import State
+from engine.store.files.checkpoints import Checkpoints, Keeping
+from engine.store.records import State
 from engine.training import trainer
-from engine.training.data import training_part
-from engine.training.mode import Mode
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import training_part
 from engine.training.models.registry import build
-from engine.training.outcome import training_id
-from engine.training.pack import fill, shape_for, smaller
+from engine.training.pack_plan import fill, shape_for, smaller
+from engine.training.state.records import training_id
 from tests.executors.test_local import GRAPHS, TEXTS, protocol, seed_of
 
 __all__ = ["protocol"]
@@ -141,7 +141,7 @@ def test_a_dropped_graph_ends_and_the_others_do_not_feel_it(protocol, undisturbe
             executor.drop({IDS[1]})
     found = plain(last(events))
     training, curve = found.pop(TEXTS[1])
-    assert (training.state, training.epochs, training.reason) == (State.STOPPED, 1, course.DROPPED)
+    assert (training.state, training.epochs, training.reason) == (State.STOPPED, 1, pack_run.DROPPED)
     assert curve.accuracy == undisturbed[TEXTS[1]][1].accuracy[:1]
     assert found == {text: undisturbed[text] for text in found}
 
@@ -158,7 +158,7 @@ def test_a_pack_of_dropped_graphs_ends_at_once(protocol):
 
 
 def test_time_is_told_within_an_epoch(protocol, monkeypatch):
-    monkeypatch.setattr(course, "BEAT", 0.0)
+    monkeypatch.setattr(pack_run, "BEAT", 0.0)
     events = list(made(protocol).run([PackJob(0, TEXTS, 0)]))
     assert sum(isinstance(e, Heartbeat) and e.busy == 1 for e in events) == EPOCHS * protocol.steps_an_epoch()
 

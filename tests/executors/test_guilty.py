@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from engine.executors.interface import Note, PackLimit
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import Note, PackLimit
-from engine.executors.worker import Patience
-from engine.executors.workers import local_workers
-from engine.store.trials import State
-from engine.training.data import training_part
+from engine.executors.workers.executor import local_workers
+from engine.executors.workers.worker_state import Patience
+from engine.store.records import State
+from engine.training.data.splits import training_part
 
 from .guilty import MODELS, install
 from .test_workers import plain, prepared

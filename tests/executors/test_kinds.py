@@ -8,16 +8,16 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from engine.executors.crew import ProcessCrew
+from engine.executors.interface import EpochDone, PackDone, PackJob, PackLimit
+from engine.executors.job_parts import Piece, cut, waiting
 from engine.executors.local import LocalExecutor
-from engine.executors.pieces import Piece, cut, waiting
-from engine.executors.protocol import EpochDone, PackDone, PackJob, PackLimit
-from engine.executors.serving import work
-from engine.executors.workers import WorkerExecutor
+from engine.executors.workers.executor import WorkerExecutor
+from engine.executors.workers.pool import ProcessCrew
+from engine.executors.workers.worker_main import work
 from engine.space.graph import Graph
-from engine.training import calibrate, measured
-from engine.training.data import training_part
-from engine.training.pack import fill, smaller
+from engine.training.calibration import cache, calibrate
+from engine.training.data.splits import training_part
+from engine.training.pack_plan import fill, smaller
 
 from .test_workers import plain, prepared
 
@@ -28,7 +28,7 @@ MEASURED = {"small": 1, "large": 9}
 def work_on_two_kinds(pipe, task, name, gpu):
     """A worker process whose device is small at odd places and large at even ones."""
     kind = "small" if int(name.split()[-1]) % 2 else "large"
-    measured.kind = lambda device: kind
+    cache.kind = lambda device: kind
     calibrate.size_here = lambda *question: MEASURED[kind]
     work(pipe, task, name, gpu)
 

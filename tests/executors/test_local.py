@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
+from engine.executors.interface import EpochDone, PackDone, PackJob
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import EpochDone, PackDone, PackJob
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
-from engine.store.trials import Curve, State, Training
+from engine.store.records import Curve, State, Training
 from engine.training import trainer
-from engine.training.data import training_part
-from engine.training.mode import Mode
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import training_part
 from engine.training.models.registry import build
-from engine.training.pack import shape_for
+from engine.training.pack_plan import shape_for
 from engine.training.seeds import derive
 
 GRAPHS = [

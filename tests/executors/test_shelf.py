@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load, save
 
-from engine.brought import digest
 from engine.errors import StoreError
-from engine.executors import shelf
-from engine.executors.crew import Task
+from engine.executors.interface import PackDone, PackJob
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import PackDone, PackJob
+from engine.executors.ray_cluster import teacher_transfer
+from engine.executors.workers.pool import Task
 from engine.space.protocol import resolve
-from engine.training.data import training_part
-from engine.training.teachers import TeacherCache
+from engine.store.teacher_files import digest
+from engine.training.data.splits import training_part
+from engine.training.teachers.bank import TeacherCache
 
 from .test_workers import FIELDS, plain, prepared
 
@@ -44,18 +44,18 @@ def asked(tmp_path: Path) -> tuple[Task, list[PackJob]]:
 def test_what_was_trained_in_one_folder_is_what_another_gets(tmp_path, asked, monkeypatch):
     task, jobs = asked
     here, events = taught(tmp_path / "here", jobs, task)
-    assert shelf.are_there(here, 0)
-    assert not shelf.are_there(here, 1)
+    assert teacher_transfer.are_there(here, 0)
+    assert not teacher_transfer.are_there(here, 1)
     there = replace(task, teachers=tmp_path / "there")
-    assert shelf.blobs(there, 0) == {}
-    shelf.put(there, shelf.blobs(here, 0))
-    assert shelf.blobs(there, 0) == shelf.blobs(here, 0)
-    assert len(shelf.blobs(there, 0)) == 2
+    assert teacher_transfer.blobs(there, 0) == {}
+    teacher_transfer.put(there, teacher_transfer.blobs(here, 0))
+    assert teacher_transfer.blobs(there, 0) == teacher_transfer.blobs(here, 0)
+    assert len(teacher_transfer.blobs(there, 0)) == 2
 
     def barred(*args):
         raise AssertionError("trained although it was put there")
 
-    monkeypatch.setattr("engine.training.pretraining._train_pack", barred)
+    monkeypatch.setattr("engine.training.teachers.pretraining._train_pack", barred)
     assert plain(taught(there.teachers, jobs, task)[1]) == plain(events)
 
 
@@ -64,21 +64,21 @@ def test_a_damaged_file_does_not_travel(tmp_path, asked):
     victim = next(here.teachers.glob("*.safetensors"))
     victim.write_bytes(b"x" + victim.read_bytes()[1:])
     with pytest.raises(StoreError, match=r"do not match their checksum; delete it"):
-        shelf.blobs(here, 0)
+        teacher_transfer.blobs(here, 0)
 
 
 def test_what_a_person_brought_travels_too(tmp_path, asked):
     task, _ = asked
     (tmp_path / "mlp3.safetensors").write_bytes(b"weights")
     protocol = resolve(FIELDS | {"teachers": {"mlp3": digest(tmp_path / "mlp3.safetensors")}})
-    assert shelf.blobs(replace(task, protocol=protocol, teachers=tmp_path), 0) == {"mlp3.safetensors": b"weights"}
+    assert teacher_transfer.blobs(replace(task, protocol=protocol, teachers=tmp_path), 0) == {"mlp3.safetensors": b"weights"}
 
 
 @pytest.fixture
 def cluster() -> Iterator[object]:
     if find_spec("ray") is None:
         pytest.skip("the extra ray is not installed")
-    from engine.executors.cluster import Cluster
+    from engine.executors.ray_cluster.cluster import Cluster
 
     with closing(Cluster()) as made:
         yield made
@@ -86,16 +86,16 @@ def cluster() -> Iterator[object]:
 
 def marked(task: Task) -> dict[str, bytes]:
     """Other weights under the same names, as nobody would train them."""
-    found = {name: save({n: t + 1 for n, t in load(blob).items()}) for name, blob in shelf.blobs(task, 0).items()}
+    found = {name: save({n: t + 1 for n, t in load(blob).items()}) for name, blob in teacher_transfer.blobs(task, 0).items()}
     for path in task.teachers.iterdir():
         path.unlink()
-    shelf.put(task, found)
+    teacher_transfer.put(task, found)
     return found
 
 
 def driven(cluster: object, task: Task, at: list[Task], jobs: list[PackJob]) -> list:
     """Trainings of a job by a worker at each task's folders, as `RayCrew` has it; `task` is the driver's."""
-    from engine.executors.ray import RayCrew
+    from engine.executors.ray_cluster.executor import RayCrew
 
     crew = RayCrew(cluster, task, training_part("digits", task.data))
     links = [crew.hire(place, own) for place, own in enumerate(at)]
@@ -122,4 +122,4 @@ def test_other_nodes_fetch_what_one_has(tmp_path, asked, cluster, who):
         driven(cluster, here, [there], jobs)
     else:
         driven(cluster, replace(task, teachers=tmp_path / "nowhere"), [here, there], jobs)
-    assert shelf.blobs(there, 0) == found
+    assert teacher_transfer.blobs(there, 0) == found

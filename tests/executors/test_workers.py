@@ -12,19 +12,19 @@ import psutil
 import pytest
 
 from engine.errors import TrainingError
-from engine.executors.crew import Task
+from engine.executors.interface import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob
-from engine.executors.worker import Patience
-from engine.executors.workers import local_workers
-from engine.space.design import load
+from engine.executors.workers.executor import local_workers
+from engine.executors.workers.pool import Task
+from engine.executors.workers.worker_state import Patience
+from engine.space.files.load import load
 from engine.space.protocol import resolve
-from engine.store.checkpoints import Checkpoints, Keeping
+from engine.store.files.checkpoints import Checkpoints, Keeping
 from engine.strategies.fixed import random
-from engine.training.calibrate import balanced
-from engine.training.data import training_part
-from engine.training.mode import Mode
-from engine.training.pack import fill, shape_for
+from engine.training.calibration.calibrate import balanced
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import training_part
+from engine.training.pack_plan import fill, shape_for
 
 pytestmark = pytest.mark.timeout(480)  # a worker loads torch for seconds, on a busy machine for many
 

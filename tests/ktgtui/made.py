@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.space.design import Space, load
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
-from engine.store.runs import Run
-from engine.store.trials import Curve, RunInfo, State, Training, Trial
+from engine.store.records import Curve, RunInfo, State, Training, Trial
+from engine.store.run import Run
 
 EPOCHS = 4
 

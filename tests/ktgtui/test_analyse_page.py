@@ -9,9 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.analysis.conditions import CONDITIONS
-from engine.space.design import load
-from engine.store.runs import Run
-from engine.store.trials import State
+from engine.space.files.load import load
+from engine.store.records import State
+from engine.store.run import Run
 from ktgtui.questions import Samples
 from ktgtui.screens.analyse import AnalysePage
 from ktgtui.shelf import Shelf

@@ -8,9 +8,9 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.space.graph import Graph
-from engine.store.evaluations import FRESH, Evaluation, EvaluationFile
-from engine.store.runs import Run
-from engine.store.trials import State, Training
+from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
+from engine.store.records import State, Training
+from engine.store.run import Run
 from ktgtui.app import Workbench
 from ktgtui.ranking import named, ranked
 from ktgtui.screens.best import BestPage

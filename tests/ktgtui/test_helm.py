@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from engine.control.desk import Desk, End
 from engine.control.requests import Answer
-from engine.space.design import load
-from engine.store.readings import Gpu, Reading, ReadingFile
-from engine.store.runs import Run
-from engine.store.status import PackStatus, Status
+from engine.control.server import Desk, End
+from engine.space.files.load import load
+from engine.store.files.host_readings import Gpu, Reading, ReadingFile
+from engine.store.files.status import PackStatus, Status
+from engine.store.run import Run
 from ktgtui.app import Workbench
 from ktgtui.helm import recorded
 from ktgtui.screens.live import LivePage

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.errors import SpaceError
-from engine.strategies.chosen import KINDS
+from engine.strategies.command_line import KINDS
 from ktgtui.launcher import COUNTED, Ended, Launcher, Order, estimate, read_order, relative
 from ktgtui.shelf import Shelf
 from tests.ktgtui.made import run_folder

@@ -13,8 +13,8 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.space.graph import Graph
-from engine.store.evaluations import FRESH, Evaluation, EvaluationFile
-from engine.store.trials import State
+from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
+from engine.store.records import State
 from ktgtui.app import Workbench
 from tests.ktgtui.conftest import until
 from tests.ktgtui.made import run_folder

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Edge, Graph
-from engine.store.runs import Run
-from engine.store.trials import State, Training, Trial
+from engine.store.records import State, Training, Trial
+from engine.store.run import Run
 from ktgtui import edgerows, graphlist, queued
 from ktgtui.app import Workbench
 from ktgtui.screens.trial import TrialPage

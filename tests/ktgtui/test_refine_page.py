@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.space import choices
-from engine.space.design import load
+from engine.space.files import choices
+from engine.space.files.load import load
 from ktgtui.app import Workbench
 from ktgtui.graphmap import graph_map
 from ktgtui.screens.analyse import AnalysePage

@@ -8,8 +8,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
-from engine.space import notes
-from engine.space.design import load
+from engine.space.files import notes
+from engine.space.files.load import load
 from ktgtui.app import Workbench
 from ktgtui.screens.editor import Editor
 from ktgtui.widgets.table import Table

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.space.design import load
-from engine.store.lock import RunLock
-from engine.store.runs import Run
-from engine.store.status import PackStatus, Status, write_status
+from engine.space.files.load import load
+from engine.store.files.status import PackStatus, Status, write_status
+from engine.store.lock.lock import RunLock
+from engine.store.run import Run
 from ktgtui.shelf import Shelf
 from ktgtui.snapshot import Snapshot, SpaceView, Wish
 from tests.ktgtui.made import add, info, run_folder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.space.design import load
-from engine.store.runs import Run
-from engine.store.status import Status
+from engine.space.files.load import load
+from engine.store.files.status import Status
+from engine.store.run import Run
 from ktgtui.app import Workbench
 from ktgtui.screens.form import Form
 from ktgtui.widgets.table import Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.store.trials import Curve
+from engine.store.records import Curve
 from ktgtui.sparkline import LEVELS, sparkline, told
 
 

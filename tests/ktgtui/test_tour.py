@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from engine.analysis.conditions import by_phrase
-from engine.space.choices import Choice
-from engine.space.design import load
+from engine.space.files.choices import Choice
+from engine.space.files.load import load
 from ktgtui.launcher import Launcher, Order
 from ktgtui.questions import Samples
 from ktgtui.shelf import Shelf

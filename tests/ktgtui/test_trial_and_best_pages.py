@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph, edges
 from engine.strategies.fixed import listed
 from ktgtui import clipboard, graphlist, turning

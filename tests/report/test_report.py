@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from engine.analysis.bands import band
+from engine.analysis.diagnostics.trajectory import Trajectory
 from engine.analysis.edf import Edf
-from engine.analysis.searched import read
-from engine.analysis.trajectory import Trajectory
-from engine.references import dml
+from engine.analysis.run_sample import read
 from engine.report.__main__ import main
 from engine.report.build import FORMATS, chosen, files, gather
-from engine.report.curves import edf_figure, trajectory_figure
+from engine.report.figures.curves import edf_figure, trajectory_figure
+from engine.report.figures.style import styled
 from engine.report.lineage import chapters
-from engine.report.style import styled
 from engine.report.summary import best
-from engine.store.evaluations import EvaluationFile
+from engine.space.reference_graphs import dml
+from engine.store.files.evaluations import EvaluationFile
 from tests.analysis.folders import written
 from tests.store.test_evaluations import made as made_evaluation
 
@@ -201,8 +201,8 @@ def test_formats_keep_their_order() -> None:
 
 def test_references_trained_without_a_trial_are_told(lineage: Path, tmp_path: Path) -> None:
     from engine.space.graph import Graph
-    from engine.store.runs import Run
-    from engine.store.trials import State, Training
+    from engine.store.records import State, Training
+    from engine.store.run import Run
 
     run = written(tmp_path / "C", "digits/C", 20)
     alone = Graph(("mlp16",), ("through",))

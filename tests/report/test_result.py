@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.report.result import BEST, Result, rank, result, text
-from engine.space.design import load
+from engine.report.search_result import BEST, Result, rank, result, text
+from engine.space.files.load import load
 from engine.space.graph import Graph
-from engine.store.trials import RunInfo, State, Training, Trial
+from engine.store.records import RunInfo, State, Training, Trial
 
 X = load("digits/X")
 GRAPHS = list(X.enumerate())[:8]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.analysis.edf import Edf
-from engine.report.terminal import LETTERS, Mark, edf_plot, limits, thin
+from engine.report.figures.terminal_plot import LETTERS, Mark, edf_plot, limits, thin
 
 
 def edf(label: str, mean: float, n: int = 200, seed: int = 0) -> Edf:

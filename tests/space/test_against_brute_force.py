@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from engine.space import effective
 from engine.space.constraints import Phrase
-from engine.space.design import load
-from engine.space.estimate import fibre
+from engine.space.counting import effective_forms
+from engine.space.counting.estimate import fibre
+from engine.space.counting.graph_arrays import identities
+from engine.space.counting.sampling import Sampler
+from engine.space.files.load import load
 from engine.space.graph import Graph
-from engine.space.refinement import Verdict, inside, narrowed, refine, whatif
-from engine.space.rows import identities
-from engine.space.sampling import Sampler
 from engine.space.space import Ancestor, Space
+from engine.space.what_if import Verdict, inside, narrowed, refine, whatif
 from tests.space import oracle
 from tests.space.spaces import phrases, spaces
 
@@ -196,5 +196,5 @@ def test_all_counts_at_length(space: Space) -> None:
     counts = space.counts()
     assert (counts.raw, counts.keys) == (len(graphs), len({oracle.canonical(g) for g in graphs}))
     valid = [g for g in graphs if oracle.is_valid(g)]
-    assert counts.effective == effective.forms(space.ground) == len({oracle.effective(g) for g in valid})
+    assert counts.effective == effective_forms.forms(space.ground) == len({oracle.effective(g) for g in valid})
     assert counts.taught == len({oracle.effective(g) for g in valid if oracle.taught(g)})

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.space import choices, counting, diagram
 from engine.space.__main__ import main
-from engine.space.design import load
+from engine.space.counting import counts, decision_diagram
+from engine.space.files import choices
+from engine.space.files.load import load
 from engine.space.graph import Graph
 
 
@@ -94,8 +95,8 @@ def test_whatif(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_long_count_says_that_it_goes_on(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagram, "REPORT_EVERY", diagram.STRIDE)
-    monkeypatch.setattr(counting, "LARGEST_EXACT", 2 * diagram.STRIDE)
+    monkeypatch.setattr(decision_diagram, "REPORT_EVERY", decision_diagram.STRIDE)
+    monkeypatch.setattr(counts, "LARGEST_EXACT", 2 * decision_diagram.STRIDE)
     gates = ["through", "cutoff", "linear", "correct"]
     (tmp_path / "a.json").write_text(json.dumps({"nodes": 5, "models": {"*": "resnet32"}, "gates": gates}))
     phrase = "L[2,1] = through and taught and count(L[*,*] = cutoff) <= 6"
@@ -220,12 +221,12 @@ def test_a_fresh_interpreter_stays_light() -> None:
     """Reading and counting a space loads no numpy; nothing of the room loads torch or scipy."""
     script = (
         "import sys\n"
-        "from engine.space.design import load\n"
-        "from engine.space.refinement import whatif\n"
+        "from engine.space.files.load import load\n"
+        "from engine.space.what_if import whatif\n"
         "space = load('X'); space.counts(); space.words(); whatif(space, 'taught')\n"
         "light = [m for m in ('numpy', 'torch', 'scipy') if m in sys.modules]\n"
         "space.sample(3, 0); list(space.enumerate())\n"
-        "import engine.space.__main__, engine.space.estimate\n"
+        "import engine.space.__main__, engine.space.counting.estimate\n"
         "print(light, [m for m in ('torch', 'scipy') if m in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=True)

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from engine.errors import SpaceError
-from engine.space import files
-from engine.space.design import Space, load
-from engine.space.named import NAMES
+from engine.space.files import space_file
+from engine.space.files.load import Space, load
+from engine.space.files.named_protocols import NAMES
 
 ROOT: dict[str, Any] = {
     "nodes": 3,
@@ -83,8 +83,8 @@ def test_groups_meet_where_they_overlap(tmp_path: Path) -> None:
 
 
 def test_every_shipped_space_loads_and_reads_back() -> None:
-    assert set(files.shipped()) >= {"A", "B", "C", "X", "minami2020", "digits/A", "digits/B", "digits/C", "digits/X"}
-    for name, path in files.shipped().items():
+    assert set(space_file.shipped()) >= {"A", "B", "C", "X", "minami2020", "digits/A", "digits/B", "digits/C", "digits/X"}
+    for name, path in space_file.shipped().items():
         space = load(name)
         assert space.name == name
         assert load(path) == space
@@ -286,7 +286,7 @@ def test_damaged_resolved_data(change: dict[str, Any]) -> None:
 
 
 def test_the_schema_says_what_the_reader_does() -> None:
-    schema = files.schema()
+    schema = space_file.schema()
     properties = schema["$defs"]["SpaceFile"]["properties"]
     assert set(properties) == {"name", "note", "extends", "nodes", "models", "gates", "protocol", "constraints"}
     assert schema["$defs"]["SpaceFile"]["additionalProperties"] is False

@@ -9,16 +9,15 @@ from math import factorial, prod
 
 import pytest
 
-from engine.space import counting
 from engine.space.constraints import parse
-from engine.space.counting import Counts, counts, rounded
-from engine.space.design import Space, load
-from engine.space.diagram import Effort, TooEntangledError
-from engine.space.effective import forms
-from engine.space.estimate import estimate
+from engine.space.counting.counts import Counts, counts, rounded
+from engine.space.counting.decision_diagram import Effort, TooEntangledError
+from engine.space.counting.effective_forms import forms
+from engine.space.counting.estimate import estimate
+from engine.space.files.load import Space, load
 from engine.space.protocol import Protocol
-from engine.space.refinement import narrowed, refine
 from engine.space.space import Ancestor
+from engine.space.what_if import narrowed, refine
 
 FOUR = ("through", "cutoff", "linear", "correct")
 
@@ -145,7 +144,7 @@ def test_an_estimate_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     entangled = space(5, ("resnet32",), FOUR, *phrases).ground
     exact = counts(entangled)
     assert exact.effective_within is None
-    monkeypatch.setattr(counting, "LARGEST_EXACT", 4_096)
+    monkeypatch.setattr("engine.space.counting.counts.LARGEST_EXACT", 4_096)
     found = counts(entangled)
     assert (found.raw, found.paper, found.keys) == (exact.raw, exact.paper, exact.keys)
     assert found.effective_within is not None

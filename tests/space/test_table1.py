@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.space.graph import Graph
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import SpaceError
-from engine.space import explain
 from engine.space.constraints import parse
-from engine.space.design import Space, load
-from engine.space.explain import differences, name, unmet, why_equal
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
-from engine.space.refinement import refine
 from engine.space.space import Ancestor
+from engine.space.text import describe_graph
+from engine.space.text.describe_graph import differences, name, unmet, why_equal
+from engine.space.what_if import refine
 
 
 def test_space_x() -> None:
@@ -88,20 +88,20 @@ def test_names(text: str, called: str | None) -> None:
 
 
 def test_differences_and_reasons() -> None:
-    graph = explain.read("1:resnet32 2:wrn28-2 3:resnet32 | y>1 through, 2>1 linear, y>2 through")
+    graph = describe_graph.read("1:resnet32 2:wrn28-2 3:resnet32 | y>1 through, 2>1 linear, y>2 through")
     swapped = graph.relabel((1, 3, 2))
     assert [str(d) for d in differences(graph, swapped)] == [
         "m[2]: wrn28-2 -> resnet32", "m[3]: resnet32 -> wrn28-2", "L[2,1]: linear -> cutoff",
         "L[3,1]: cutoff -> linear", "L[y,2]: through -> cutoff", "L[y,3]: cutoff -> through",
     ]
     assert why_equal(graph, swapped) == ["nodes 2 and 3 swapped"]
-    other = explain.read("1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 correct, 2>1 linear, y>2 through, 1>3 linear")
+    other = describe_graph.read("1:resnet32 2:wrn28-2 3:wrn28-2 | y>1 correct, 2>1 linear, y>2 through, 1>3 linear")
     assert why_equal(graph, other) == [
         "in the first graph node 3 cannot reach the target",
         "in the second graph node 3 cannot reach the target",
         "in the second graph 'correct' on L[y,1] is 'through', since a label is always right",
     ]
-    assert why_equal(graph, explain.read("1:resnet32 2:wrn28-2 3:resnet32 | y>1 through")) == []
+    assert why_equal(graph, describe_graph.read("1:resnet32 2:wrn28-2 3:resnet32 | y>1 through")) == []
 
 
 def test_four_nodes_in_a_round() -> None:
@@ -114,9 +114,9 @@ def test_what_keeps_a_graph_out() -> None:
     space = load("X")
     graph = next(space.enumerate())
     assert unmet(space, graph) == []
-    assert unmet(space, explain.read("1:resnet20 2:wrn28-2 | y>1 through")) == ["it has 2 nodes, the space 3"]
+    assert unmet(space, describe_graph.read("1:resnet20 2:wrn28-2 | y>1 through")) == ["it has 2 nodes, the space 3"]
     text = "1:resnet20 2:wrn28-2 3:wrn28-2 | y>1 through, 2>1 linear, 3>1 through, y>2 through"
-    assert unmet(space, explain.read(text)) == ["m[1] is resnet20, not resnet32", "L[y,aux] = through"]
+    assert unmet(space, describe_graph.read(text)) == ["m[1] is resnet20, not resnet32", "L[y,aux] = through"]
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_what_keeps_a_graph_out() -> None:
 )
 def test_bad_graph_texts(text: str, said: str) -> None:
     with pytest.raises(SpaceError) as caught:
-        explain.read(text)
+        describe_graph.read(text)
     assert said in str(caught.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.space.graph import Graph
-from engine.store.trials import Curve, RunInfo, State, Training, Trial
+from engine.store.records import Curve, RunInfo, State, Training, Trial
 
 DRAWN = Graph.parse("1:mlp12 2:mlp12 3:mlp96 | y>1 correct, 2>1 linear, y>2 through")
 EFFECTIVE = DRAWN.effective()

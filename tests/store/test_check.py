@@ -18,11 +18,11 @@ from engine.errors import StoreError
 from engine.space.graph import Graph
 from engine.store.__main__ import main
 from engine.store.check import check
-from engine.store.evaluations import EVALUATIONS, FRESH, Evaluation, EvaluationFile, read_evaluations
-from engine.store.frames import pack
-from engine.store.mend import mend
-from engine.store.runs import Run
-from engine.store.trials import State
+from engine.store.files.evaluations import EVALUATIONS, FRESH, Evaluation, EvaluationFile, read_evaluations
+from engine.store.log.record_format import pack
+from engine.store.records import State
+from engine.store.repair import mend
+from engine.store.run import Run
 
 from .records import DRAWN, EFFECTIVE, curve, run_info, training, trial
 
@@ -314,7 +314,7 @@ def test_bad_input_is_one_line(tmp_path: Path, command: str, capsys: pytest.Capt
 
 
 def test_help_has_examples_and_the_store_needs_no_torch() -> None:
-    code = ("import sys, engine.store.__main__, engine.store.reader, engine.store.runs\n"
+    code = ("import sys, engine.store.__main__, engine.store.reader, engine.store.run\n"
             "assert not {'torch', 'numpy', 'scipy', 'textual'} & set(sys.modules), sorted(sys.modules)\n"
             "engine.store.__main__.main(['--help'])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.check import check
-from engine.store.checkpoints import CHECKPOINTS, Checkpoints, Keeping
-from engine.store.mend import mend
-from engine.store.runs import Run
+from engine.store.files.checkpoints import CHECKPOINTS, Checkpoints, Keeping
+from engine.store.repair import mend
+from engine.store.run import Run
 from tests.store.records import run_info
 
 

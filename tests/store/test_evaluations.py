@@ -9,17 +9,9 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.check import check
-from engine.store.evaluations import (
-    EVALUATIONS,
-    FRESH,
-    Evaluation,
-    EvaluationFile,
-    read_evaluations,
-    remark,
-    unsealed,
-)
-from engine.store.runs import Run
-from engine.store.trials import State
+from engine.store.files.evaluations import EVALUATIONS, FRESH, Evaluation, EvaluationFile, read_evaluations, remark, unsealed
+from engine.store.records import State
+from engine.store.run import Run
 from tests.store.records import run_info
 
 

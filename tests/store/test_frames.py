@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.store import frames
-from engine.store.frames import DamagedError, Frame, Place, is_torn, pack, read_frames, read_place, unpack
+from engine.store.log import record_format
+from engine.store.log.record_format import DamagedError, Frame, Place, is_torn, pack, read_frames, read_place, unpack
 
 PAYLOADS = st.binary(max_size=60).map(lambda raw: raw.replace(b"\n", b"").replace(b"\0", b""))
 
@@ -66,7 +66,7 @@ def scan(path: Path, offset: int = 0, number: int = 0) -> list[Frame]:
 
 @pytest.mark.parametrize("block", [1, 7, 40, 4 << 20])
 def test_records_are_read_whatever_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr(frames, "BLOCK", block)
+    monkeypatch.setattr(record_format, "BLOCK", block)
     payloads = [b"a" * size for size in (0, 1, 30, 100)]
     path = tmp_path / "x.log"
     path.write_bytes(b"".join(pack(n, p) for n, p in enumerate(payloads)) + pack(4, b"torn")[:-3])

@@ -9,10 +9,10 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.check import check
-from engine.store.judgements import Judgement
+from engine.store.files.rung_decisions import Judgement
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import State
+from engine.store.records import State
+from engine.store.run import Run
 
 from .records import curve, id_of, run_info, training, trial
 

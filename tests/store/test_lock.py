@@ -20,11 +20,11 @@ from engine.evaluate import __main__ as evaluate
 from engine.refine import __main__ as refine
 from engine.search import __main__ as search
 from engine.store import __main__ as store
-from engine.store.evaluations import EvaluationFile
+from engine.store.files.evaluations import EvaluationFile
 from engine.store.folder import write_info
-from engine.store.kernel_lock import KernelLock, NoKernelLocksError
-from engine.store.lock import RunLock
-from engine.store.runs import Run, read_info
+from engine.store.lock.kernel_lock import KernelLock, NoKernelLocksError
+from engine.store.lock.lock import RunLock
+from engine.store.run import Run, read_info
 from engine.strategies.fixed import random
 from tests.comparison.folders import SPACE, searched
 
@@ -85,7 +85,7 @@ def test_another_failure_is_told_as_it_is(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_system_without_flock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.store.kernel_lock.fcntl", None)
+    monkeypatch.setattr("engine.store.lock.kernel_lock.fcntl", None)
     with pytest.raises(NoKernelLocksError, match=rf"^{tmp_path}: this system has no kernel locks \(flock\); use Linux or macOS$"):
         RunLock(tmp_path)
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
-from engine.space.design import load
+from engine.space.files.load import load
 from engine.store.__main__ import main
 from engine.store.check import check
 from engine.store.merge import merge
 from engine.store.reader import RunReader
-from engine.store.runs import Run
-from engine.store.trials import RunInfo
+from engine.store.records import RunInfo
+from engine.store.run import Run
 
 from .records import curve, run_info, training, trial
 

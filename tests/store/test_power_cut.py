@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreError
-from engine.store import durable, logfile
-from engine.store.curves import CurveFile, CurveFollower
-from engine.store.frames import DamagedError
+from engine.store.files.curves import CurveFile, CurveFollower
+from engine.store.log import durable, writer
+from engine.store.log.record_format import DamagedError
 from engine.store.reader import RunReader
-from engine.store.runs import Run
+from engine.store.run import Run
 from engine.store.storage import AppendStorage
 
 from .records import curve, run_info, training, trial
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No fsync: thousands of openings that each mend a file would wait for the disk, and no power is cut here."""
-    monkeypatch.setattr(logfile, "sync", lambda fd: None)
+    monkeypatch.setattr(writer, "sync", lambda fd: None)
     monkeypatch.setattr(durable, "sync", lambda fd: None)
 
 
@@ -156,7 +156,7 @@ def test_a_newer_format_and_another_kind_are_refused(folder: Path) -> None:
     shutil.copy(folder / "curves.log", folder / "trials.log")
     with pytest.raises(StoreError, match=r"trials.log: holds 'curves', not 'tables'"):
         Run.open(folder)
-    (folder / "trials.log").write_bytes(logfile.pack(0, b'{"kind":"tables","format":2,"new":1}'))
+    (folder / "trials.log").write_bytes(writer.pack(0, b'{"kind":"tables","format":2,"new":1}'))
     for use in (Run.open, lambda folder: RunReader(folder).refresh()):
         with pytest.raises(StoreError, match="format 2 is newer than 1"):
             use(folder)
@@ -222,7 +222,7 @@ def test_after_a_failed_fsync_only_opening_anew_goes_on(folder: Path, monkeypatc
     with Run.open(folder) as run:
         run.curves([])
         before = contents(folder)
-        monkeypatch.setattr(logfile, "sync", fail_with(OSError(errno.EIO, "Input/output error")))
+        monkeypatch.setattr(writer, "sync", fail_with(OSError(errno.EIO, "Input/output error")))
         with pytest.raises(StoreError, match="cannot write: Input/output error"):
             run.add([trial(COMMITS)])
         monkeypatch.undo()
@@ -238,7 +238,7 @@ def test_an_interrupt_in_mid_write_leaves_the_run_usable(folder: Path, monkeypat
         run.curves([])
         before = contents(folder)
         for name in ("sync", "write_all"):
-            monkeypatch.setattr(logfile, name, lambda *_: fail_with(KeyboardInterrupt())(0))
+            monkeypatch.setattr(writer, name, lambda *_: fail_with(KeyboardInterrupt())(0))
             with pytest.raises(KeyboardInterrupt):
                 run.add([trial(COMMITS)], [training(COMMITS)])
             monkeypatch.undo()
@@ -254,7 +254,7 @@ def test_a_compaction_that_is_cut_off_leaves_the_old_file(
 ) -> None:
     before = contents(folder)
     with Run.open(folder) as run:
-        target = logfile.os if step == "os.replace" else logfile
+        target = writer.os if step == "os.replace" else writer
         monkeypatch.setattr(target, step.removeprefix("os."), lambda *_: fail_with(OSError(errno.ENOSPC, "full"))(0))
         with pytest.raises(StoreError, match="full"):
             run.compact()

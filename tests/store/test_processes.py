@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.store.reader import RunReader
-from engine.store.runs import Run
+from engine.store.run import Run
 
 from .records import curve, training, trial
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import StoreError
-from engine.store.frames import pack
+from engine.store.log.record_format import pack
 from engine.store.reader import RunReader
-from engine.store.runs import Run
+from engine.store.run import Run
 
 from .records import curve, run_info, training, trial
 

@@ -13,12 +13,12 @@ import pytest
 
 from engine.errors import SpaceError, StoreError
 from engine.store.check import check
+from engine.store.files.status import PackStatus, Status
 from engine.store.folder import space_of
-from engine.store.mend import mend
 from engine.store.reader import RunReader
-from engine.store.runs import Run, find_runs, read_info
-from engine.store.status import PackStatus, Status
-from engine.store.trials import Curve
+from engine.store.records import Curve
+from engine.store.repair import mend
+from engine.store.run import Run, find_runs, read_info
 
 from .records import curve, run_info, training, trial
 
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 def test_the_second_writer_is_refused_by_the_holders_name(folder: Path) -> None:
     with Run.create(folder, run_info()):
-        code = ("import sys, pathlib; from engine.store.runs import Run; from engine.errors import StoreError\n"
+        code = ("import sys, pathlib; from engine.store.run import Run; from engine.errors import StoreError\n"
                 "try: Run.open(pathlib.Path(sys.argv[1]))\n"
                 "except StoreError as error: print(error)")
         done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
@@ -154,7 +154,7 @@ def test_the_second_writer_is_refused_by_the_holders_name(folder: Path) -> None:
 
 
 def test_a_killed_holder_does_not_block(folder: Path) -> None:
-    code = ("import sys, os, signal, pathlib; from engine.store.runs import Run\n"
+    code = ("import sys, os, signal, pathlib; from engine.store.run import Run\n"
             "from records import run_info, trial\n"
             "run = Run.create(pathlib.Path(sys.argv[1]), run_info()); run.add([trial(0)])\n"
             "os.kill(os.getpid(), signal.SIGKILL)")
@@ -221,7 +221,7 @@ def test_runs_are_found_by_name(tmp_path: Path) -> None:
 
 
 def test_the_log_is_lines_of_json_and_rotates(folder: Path) -> None:
-    from engine.store.journal import Journal
+    from engine.store.files.journal import Journal
 
     with Run.create(folder, run_info()) as run:
         run.log("pack", number=3, where=Path("x"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from records import curve, run_info, training, trial
 
-from engine.store.runs import Run
+from engine.store.run import Run
 
 
 def main(folder: Path, count: int, compact: bool) -> None:

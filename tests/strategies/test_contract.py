@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 
 from engine.errors import SpaceError
-from engine.references import demand
-from engine.space.design import Space, load
+from engine.search.scheduler import demand
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
-from engine.store.runs import Run
-from engine.store.trials import RunInfo, State, Trial
+from engine.store.records import RunInfo, State, Trial
+from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.baselines import baselines, named, other_join
 from engine.strategies.bayes import Bayes
 from engine.strategies.fixed import exhaustive, listed, random
 from engine.strategies.halving import Halving
 from engine.strategies.inheritance import Parent, inherit
-from engine.strategies.protocol import Draw, RungReport, Strategy
+from engine.strategies.interface import Draw, RungReport, Strategy
 from engine.strategies.shard import Shard
-from engine.training.pack import fill, shape_for
+from engine.training.pack_plan import fill, shape_for
 
 A, B, X = (load(f"digits/{name}") for name in "ABX")
 ODD = A.with_protocol({"epochs": 5})

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SpaceError
-from engine.space.design import Space, load
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
-from engine.store.trials import State, Trial
+from engine.store.records import State, Trial
 from engine.strategies.fixed import Fixed, exhaustive, listed, random
-from engine.strategies.protocol import Draw
+from engine.strategies.interface import Draw
 
 PAIR = "1:mlp16 2:mlp96 | y>1 through, 2>1 linear, y>2 through"
 SWAPPED = ("1:mlp16 2:mlp16 3:mlp96 | y>1 through, 3>1 linear", "1:mlp16 2:mlp96 3:mlp16 | y>1 through, 2>1 linear")

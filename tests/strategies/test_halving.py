@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SpaceError
-from engine.store.judgements import Judgement
+from engine.store.files.rung_decisions import Judgement
 from engine.strategies.halving import Halving, Rungs, replay
 
 Values = list[float | None]

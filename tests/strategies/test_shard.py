@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SpaceError
-from engine.references import demand
-from engine.space.design import load
+from engine.search.scheduler import demand
+from engine.space.files.load import load
 from engine.strategies.fixed import Fixed, exhaustive, random
 from engine.strategies.shard import Shard, read
 

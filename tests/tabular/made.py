@@ -8,13 +8,13 @@ import numpy as np
 
 from engine.simulate.build_table import _forms
 from engine.simulate.table import NOTHING, Table, TableInfo
-from engine.space.design import Space, load
-from engine.space.enumeration import canonical_rows
+from engine.space.counting.enumeration import canonical_rows
+from engine.space.counting.graph_arrays import Codebook
+from engine.space.files.load import Space, load
 from engine.space.graph import Graph
-from engine.space.rows import Codebook
-from engine.store.runs import Run
-from engine.store.trials import Curve, RunInfo, State, Training
-from engine.training.outcome import training_id
+from engine.store.records import Curve, RunInfo, State, Training
+from engine.store.run import Run
+from engine.training.state.records import training_id
 
 EPOCHS, IMAGES = 9, 200
 

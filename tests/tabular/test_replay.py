@@ -14,8 +14,8 @@ from engine.simulate.regret import Regrets, marks, regrets
 from engine.simulate.replay import random_search, replay
 from engine.simulate.strategies import chosen, searches
 from engine.simulate.table import Table, load
+from engine.space.counting.sampling import Sampler
 from engine.space.graph import Graph
-from engine.space.sampling import Sampler
 from engine.strategies.asha import Asha
 from engine.strategies.fixed import random
 from tests.tabular.made import EPOCHS, small, table

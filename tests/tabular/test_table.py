@@ -11,10 +11,10 @@ import pytest
 from engine.errors import StoreError
 from engine.simulate.build_table import _without_folder, build
 from engine.simulate.table import DEFAULT, ENDING, INVALID, NOTHING, UNTAUGHT, Table, load, save, shipped
-from engine.space.design import load as find
+from engine.space.files.load import load as find
 from engine.space.graph import Graph
 from engine.store.reader import RunReader
-from engine.store.runs import Run
+from engine.store.run import Run
 from tests.tabular.made import run, small, table
 
 

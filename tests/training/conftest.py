@@ -10,12 +10,12 @@ from accelerate import Accelerator
 
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
-from engine.training.data import Images, Split, normalise
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import Images, Split, normalise
 from engine.training.device import same_bits_anywhere
-from engine.training.mode import Mode
-from engine.training.pack import shape_for
-from engine.training.pretraining import bank
-from engine.training.teachers import TeacherBank, TeacherCache
+from engine.training.pack_plan import shape_for
+from engine.training.teachers.bank import TeacherBank, TeacherCache
+from engine.training.teachers.pretraining import bank
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 
 SMALL = {"data": "digits", "train": 40, "validation": 20, "epochs": 4, "batch": 8, "precision": "float64"}

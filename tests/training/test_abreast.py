@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.training.abreast import abreast
+from engine.training.batched_layers import abreast
 from engine.training.fleet import LAYOUTS, Fleet
 from engine.training.models.registry import build
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from engine.errors import DataError
 from engine.space.protocol import resolve
-from engine.training.batches import Batches, Crop, cut_out
-from engine.training.data import Images
+from engine.training.data.batches import Batches, Crop, cut_out
+from engine.training.data.splits import Images
 
 
 def pictures(count: int, shape: tuple[int, int, int] = (2, 6, 5), seed: int = 0) -> Images:

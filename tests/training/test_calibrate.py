@@ -14,14 +14,15 @@ import torch
 from engine.errors import TrainingError
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
-from engine.training import bench, calibrate, device, measured
-from engine.training.bench import Bench
-from engine.training.calibrate import choose
-from engine.training.data import training_part
+from engine.training import device
+from engine.training.calibration import bench, cache, calibrate
+from engine.training.calibration.bench import Bench
+from engine.training.calibration.calibrate import choose
+from engine.training.calibration.mode import Mode
+from engine.training.data.splits import training_part
 from engine.training.fleet import LAYOUTS
-from engine.training.mode import Mode
-from engine.training.models.measures import count_parameters
-from engine.training.pack import trainable
+from engine.training.models.cost import count_parameters
+from engine.training.pack_plan import trainable
 
 DML = Graph(("mlp4", "cnn2", "mlp4"), ("through",) * 9)
 KD = Graph(("mlp4", "cnn2"), ("through", "linear", "cutoff", "cutoff"))
@@ -69,7 +70,7 @@ def test_the_shape_holds_every_graph_and_layouts_name_only_its_models(fixed):
 
 def test_another_kind_of_device_is_measured_in_the_mode_that_was_chosen(monkeypatch):
     mode, _ = chosen(fixed={"threads": 1, "compile": False})
-    assert mode.sizes == {measured.kind(torch.device("cpu")): mode.pack}
+    assert mode.sizes == {cache.kind(torch.device("cpu")): mode.pack}
     assert not chosen(fixed={"threads": 1, "pack": 2, "compile": False})[0].sizes, "what was asked for holds everywhere"
     other = msgspec.structs.replace(mode, layouts={"mlp4": "stacked", "cnn2": "looped"})
     times = {1: 1.0, 4: 1.5, 16: 5.9}  # 16 are a hundredth faster a graph than 4: not enough
@@ -80,7 +81,7 @@ def test_another_kind_of_device_is_measured_in_the_mode_that_was_chosen(monkeypa
         return [times[shape.graphs] for shape, _ in contenders], []
 
     monkeypatch.setattr(calibrate.Bench, "race", race)
-    monkeypatch.setattr(measured, "processor", lambda: "another kind")
+    monkeypatch.setattr(cache, "processor", lambda: "another kind")
     protocol = resolve({"data": "digits", "train": 64, "validation": 32, "batch": 16, "epochs": 2})
     question = GRAPHS, protocol, training_part("digits", Path()), 3, other
     assert calibrate.size_here(*question) == 4
@@ -201,14 +202,14 @@ def test_what_was_measured_on_a_busy_machine_is_not_kept(monkeypatch):
     ticks = iter(range(0, 10_000, 2))  # the clock runs two seconds at each look, the process computes nothing
     monkeypatch.setattr(calibrate, "time", SimpleNamespace(perf_counter=lambda: next(ticks), process_time=lambda: 0.0))
     assert chosen([ALONE] * 4, {"threads": 1})[0].pack >= 1
-    assert list(measured.folder().glob("*")) == []
+    assert list(cache.folder().glob("*")) == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[1]", b'{"steps": {"1": "quick"}}', b"\xff\x00"])
 def test_a_damaged_cache_is_as_good_as_none(monkeypatch, damage):
     racing(monkeypatch, lambda shape, mode: 0.001)
     first, _ = chosen([ALONE] * 4, {"threads": 1})
-    (file,) = measured.folder().glob("packs-*.json")
+    (file,) = cache.folder().glob("packs-*.json")
     file.write_bytes(damage)
     assert chosen([ALONE] * 4, {"threads": 1})[0] == first
 
@@ -256,7 +257,7 @@ def test_a_slow_bfloat16_is_told(monkeypatch):
     bench = object.__new__(Bench)
     bench.protocol = resolve({"data": "digits", "precision": "bfloat16"})
     bench.setting = SimpleNamespace(accelerator=SimpleNamespace(device=torch.device("cpu")))
-    known = calibrate.Calibration(bench, Mode(pack=1), 1, measured.Measured())
+    known = calibrate.Calibration(bench, Mode(pack=1), 1, cache.Measured())
     assert known.remark() == "; bfloat16 products take 14.0 times as long as float32 ones here"
     known.known.slow_bfloat16 = 0.5
     assert known.remark() == ""

@@ -11,8 +11,8 @@ from safetensors.torch import save
 
 from engine.errors import StoreError
 from engine.space.graph import Graph
-from engine.training.checkpoint import GraphState, restore, states
-from engine.training.pack import PackShape, shape_for, trainable
+from engine.training.pack_plan import PackShape, shape_for, trainable
+from engine.training.state.checkpoint import GraphState, restore, states
 from engine.training.trainer import PackTrainer
 from tests.training.conftest import Prepare
 from tests.training.test_packs import drawn, finish, weights

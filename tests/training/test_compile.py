@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.space.graph import Graph
-from engine.training.pack import PackShape
+from engine.training.pack_plan import PackShape
 from tests.training.test_packs import drawn, finish, weights
 
 pytestmark = [

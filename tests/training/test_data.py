@@ -15,8 +15,8 @@ from torchvision import datasets
 from engine.errors import DataError
 from engine.space.catalogue import DATASETS as FACTS
 from engine.space.protocol import resolve
-from engine.training import data
-from engine.training.data import held_out_part, normalise, split, training_part
+from engine.training.data import splits
+from engine.training.data.splits import held_out_part, normalise, split, training_part
 from engine.training.datasets import digits
 
 HERE = Path("data")
@@ -69,7 +69,7 @@ def test_the_parts_of_digits_are_the_same_for_everybody():
 
 def test_a_split_is_disjoint_seeded_and_of_the_sizes_asked_for():
     part = training_part("digits", HERE)
-    numbered = data.Images(torch.arange(1500.0).view(-1, 1, 1, 1), torch.arange(1500), 10)
+    numbered = splits.Images(torch.arange(1500.0).view(-1, 1, 1, 1), torch.arange(1500), 10)
     found = split(numbered, protocol(train=900, validation=600))
     train, validation = found.train.labels.tolist(), found.validation.labels.tolist()
     assert (len(train), len(validation)) == (900, 600)
@@ -96,7 +96,7 @@ def test_a_data_set_too_small_for_the_protocol_is_refused_with_the_numbers():
 def test_channel_normalisation_uses_the_training_images_only():
     draw = torch.Generator().manual_seed(0)
     images = torch.rand(60, 3, 4, 4, generator=draw, dtype=torch.float64) * torch.tensor([1.0, 2, 3]).view(3, 1, 1)
-    part = data.Images(images, torch.zeros(60, dtype=torch.int64), 10)
+    part = splits.Images(images, torch.zeros(60, dtype=torch.int64), 10)
     plain = split(part, protocol(train=40, validation=20))
     found = split(part, protocol(train=40, validation=20, normalisation="channel"))
     for channel in range(3):
@@ -107,7 +107,7 @@ def test_channel_normalisation_uses_the_training_images_only():
 
 
 def test_a_channel_of_one_colour_stays_finite():
-    part = data.Images(torch.full((5, 1, 2, 2), 0.25), torch.zeros(5, dtype=torch.int64), 10)
+    part = splits.Images(torch.full((5, 1, 2, 2), 0.25), torch.zeros(5, dtype=torch.int64), 10)
     assert normalise(part, part).images.abs().max() == 0
 
 
@@ -266,7 +266,7 @@ def test_a_search_never_touches_the_test_part(tmp_path, monkeypatch, capsys):
     def barred(*args, **kwargs):
         raise AssertionError("a search asked for the test part")
 
-    monkeypatch.setattr(data, "held_out_part", barred)
+    monkeypatch.setattr(splits, "held_out_part", barred)
     fields = {"data": "cifar10", "train": 12, "validation": 8, "epochs": 1, "batch": 4, "crop": 2}
     models = {"1": "mlp3", "2": "mlp3"}
     space = {"name": "tiny", "nodes": 2, "models": models, "gates": ["through", "cutoff"], "protocol": fields}

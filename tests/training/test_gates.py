@@ -10,10 +10,10 @@ import torch
 from engine.errors import TrainingError
 from engine.space import catalogue
 from engine.space.graph import Graph
-from engine.training import extensions, gates
+from engine.training import gates, plugins
 from engine.training.gates import GATES, Gate, GateTable, find, got_right
 from engine.training.losses import pack_loss
-from engine.training.pack import plan, shape_for
+from engine.training.pack_plan import plan, shape_for
 
 FLOAT64 = torch.empty(0, dtype=torch.float64)
 
@@ -98,7 +98,7 @@ class Entry:
 
 def forget() -> None:
     catalogue.entry_points.cache_clear()
-    extensions._installed.cache_clear()
+    plugins._installed.cache_clear()
 
 
 @pytest.fixture

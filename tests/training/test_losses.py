@@ -10,7 +10,7 @@ import torch
 from engine.space.graph import Graph, edges
 from engine.training.gates import GateTable
 from engine.training.losses import pack_loss
-from engine.training.pack import plan, shape_for
+from engine.training.pack_plan import plan, shape_for
 
 GATES = ["through", "cutoff", "linear", "correct", "negative-linear"]
 K_END = 12

@@ -13,7 +13,7 @@ from engine.space.catalogue import torchvision_models
 from engine.space.protocol import resolve
 from engine.training.__main__ import main
 from engine.training.models import registry
-from engine.training.models.measures import check_fit, cost
+from engine.training.models.cost import check_fit, cost
 from engine.training.models.registry import build
 
 CIFAR = (3, 32, 32)

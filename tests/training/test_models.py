@@ -12,7 +12,7 @@ from engine.errors import TrainingError
 from engine.space import catalogue
 from engine.training import gates
 from engine.training.datasets import registry
-from engine.training.models.measures import count_parameters
+from engine.training.models.cost import count_parameters
 from engine.training.models.registry import FAMILIES, build, builder
 
 CIFAR = (3, 32, 32)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.space.graph import Graph, edges
-from engine.training.pack import PackShape, fill, open_edges, plan, pretrained, shape_for, trainable
+from engine.training.pack_plan import PackShape, fill, open_edges, plan, pretrained, shape_for, trainable
 
 GATES = ("through", "cutoff", "linear", "correct")
 MODELS = ("mlp2", "mlp3", "cnn2")

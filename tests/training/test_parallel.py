@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from engine.errors import TrainingError
-from engine.executors.group import VARIABLES, Others, launched, size_of
+from engine.executors.data_parallel.process_group import VARIABLES, Others, launched, size_of
 from engine.space.graph import Graph
 from engine.training.models.registry import build
 from engine.training.seeds import seeded
@@ -82,7 +82,7 @@ def test_batch_normalisation_sees_each_process_part(tmp_path):
     found = by_two(tmp_path, {**fields, "processes": 2}, ["1:cnn2 | y>1 through"])
     train = parallel_rank.images(27, 1, torch.float64)
     from engine.space.protocol import resolve
-    from engine.training.batches import Batches
+    from engine.training.data.batches import Batches
 
     protocol = resolve({"data": "digits", "validation": 30, **fields})
     with seeded("weights", 0, 0, Graph.parse("1:cnn2 | y>1 through").key, 1):
@@ -146,7 +146,7 @@ def test_the_environment_is_as_it_was_when_the_others_have_ended(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", Started)
     before = dict(os.environ)
     others = Others(3)
-    assert [(c, r, w) for c, r, w, _ in made] == [(["-m", "engine.executors.peer"], r, "3") for r in "12"]
+    assert [(c, r, w) for c, r, w, _ in made] == [(["-m", "engine.executors.data_parallel.member"], r, "3") for r in "12"]
     assert len({port for *_, port in made}) == 1
     assert launched() == (0, 3)
     others.end()

@@ -15,13 +15,13 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
-from engine.brought import with_teachers
 from engine.errors import StoreError, TrainingError
 from engine.space.graph import Graph, edges
-from engine.training.batches import Batches
+from engine.store.teacher_files import with_teachers
+from engine.training.data.batches import Batches
 from engine.training.models.registry import build
 from engine.training.seeds import seeded
-from engine.training.teachers import TeacherCache, skeleton
+from engine.training.teachers.bank import TeacherCache, skeleton
 from engine.training.trainer import Setting
 from tests.training.conftest import banked, drained
 
@@ -58,7 +58,7 @@ def test_a_second_search_loads_what_the_first_trained_to_the_bit(setting, tmp_pa
     def barred(*args):
         raise AssertionError("trained although it was kept")
 
-    monkeypatch.setattr("engine.training.pretraining._train_pack", barred)
+    monkeypatch.setattr("engine.training.teachers.pretraining._train_pack", barred)
     loaded = banked([("cnn2", 2)], setting, cache)
     assert equal(state(trained), state(loaded))
     assert torch.equal(trained.train_logits, loaded.train_logits)
@@ -293,14 +293,14 @@ def test_all_networks_of_a_fleet_are_kept_for_whoever_needs_them(setting, tmp_pa
     """A search that needs node 2 alone trains node 3's as well, in one fleet: another search finds both."""
     first = banked([("cnn2", 2)], setting, TeacherCache(tmp_path), nodes=3)
     assert len([*tmp_path.glob("cnn2-*.safetensors")]) == 2
-    monkeypatch.setattr("engine.training.pretraining._train_pack", None)
+    monkeypatch.setattr("engine.training.teachers.pretraining._train_pack", None)
     both = banked([("cnn2", 2), ("cnn2", 3)], setting, TeacherCache(tmp_path), nodes=3)
     assert equal(state(first), state(both, 0))
     assert not equal(state(both, 0), state(both, 1))
 
 
 def test_whoever_waits_for_another_process_trains_nothing_twice(setting, tmp_path, monkeypatch):
-    from engine.training import pretraining
+    from engine.training.teachers import pretraining
 
     cache = TeacherCache(tmp_path)
     path = pretraining._path(cache, "mlp3", 2, 2, setting)

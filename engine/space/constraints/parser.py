@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from engine.space.constraints.cursor import Vocabulary
 from engine.space.constraints.references import References
 from engine.space.constraints.syntax import (
     Compare,
@@ -35,6 +34,7 @@ from engine.space.constraints.syntax import (
     is_grouped,
     spelled,
 )
+from engine.space.constraints.token_stream import Vocabulary
 
 DEEPEST = 40
 """Levels of parentheses and `not`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from engine.space.constraints.cursor import Vocabulary
-from engine.space.constraints.meaning import meaning
 from engine.space.constraints.parser import Parser
+from engine.space.constraints.semantics import meaning
 from engine.space.constraints.syntax import Expression
-from engine.space.formula import Formula, holds
+from engine.space.constraints.token_stream import Vocabulary
+from engine.space.counting.formula import Formula, holds
 from engine.space.graph import Graph
 
 

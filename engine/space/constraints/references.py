@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.errors import nearest
 from engine.space import catalogue
-from engine.space.constraints.cursor import Cursor
 from engine.space.constraints.syntax import RESERVED, SHORT, Gate, Model, Reference, Where
+from engine.space.constraints.token_stream import Cursor
 from engine.space.constraints.tokens import Token
 from engine.space.graph import LABEL, MAX_NODES
 

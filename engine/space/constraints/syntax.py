@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.space import variables
+from engine.space.counting import variables
 from engine.space.graph import LABEL, edges
 
 Where = int | Literal["aux", "*"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.training.images import Images, Part
+from engine.training.data.images import Images, Part
 from engine.training.seeds import generator
 
 DIGITS_TEST = 297

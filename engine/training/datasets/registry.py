@@ -10,13 +10,13 @@ from typing import Any
 
 from engine.errors import DataError, nearest
 from engine.space.catalogue import known_datasets, own_dataset
-from engine.training.datasets.archive import archive
+from engine.training.data.images import Images, Loader, Part
 from engine.training.datasets.digits import digits
-from engine.training.datasets.idx import idx
-from engine.training.datasets.pictures import pictures
-from engine.training.datasets.vision import vision
-from engine.training.extensions import bring
-from engine.training.images import Images, Loader, Part
+from engine.training.datasets.image_folder import pictures
+from engine.training.datasets.mnist_idx import idx
+from engine.training.datasets.npz_archive import archive
+from engine.training.datasets.torchvision_sets import vision
+from engine.training.plugins import bring
 
 DATASETS: dict[str, Loader] = {
     "digits": digits,
@@ -46,7 +46,7 @@ def _brought(name: str, brought: Any) -> Loader:
         found = brought(folder, download, part)
         if not isinstance(found, Images):
             got = type(found).__name__
-            raise DataError(f"data set {name!r}: its entry point must return engine.training.images.Images, got {got}")
+            raise DataError(f"data set {name!r}: its entry point must return engine.training.data.images.Images, got {got}")
         images, labels, classes = found.images, found.labels, found.classes
         if images.ndim != 4 or labels.shape != images.shape[:1] or not len(labels):
             got = f"{tuple(images.shape)} and {tuple(labels.shape)}"

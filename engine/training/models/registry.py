@@ -12,11 +12,11 @@ from torch import nn
 
 from engine.errors import TrainingError, nearest
 from engine.space.catalogue import is_model, model_examples
-from engine.training.extensions import bring
 from engine.training.models.resnet import ResNet
 from engine.training.models.small import Perceptron, SmallConvolution
-from engine.training.models.vision import Shape, vision
+from engine.training.models.torchvision_models import Shape, vision
 from engine.training.models.wrn import WideResNet
+from engine.training.plugins import bring
 
 Builder = Callable[[Shape, int], nn.Module]
 

@@ -15,7 +15,7 @@ class Shortcut(nn.Module):
         super().__init__()
         self.extra = extra
         self.networks = 1
-        """Networks whose channels lie side by side (`engine.training.abreast`)."""
+        """Networks whose channels lie side by side (`engine.training.batched_layers`)."""
 
     def forward(self, x: Tensor) -> Tensor:
         x = avg_pool2d(x, 1, 2)  # not a slice: that forgets the memory format, backwards too

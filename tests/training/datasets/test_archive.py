@@ -11,7 +11,7 @@ import torch
 
 from engine.errors import DataError, SpaceError
 from engine.space.protocol import resolve
-from engine.training.data import held_out_part, training_part
+from engine.training.data.splits import held_out_part, training_part
 
 DRAW = np.random.default_rng(0)
 LABELS = np.array([0, 2, 1, 2])

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.errors import DataError
-from engine.training.data import held_out_part, training_part
+from engine.training.data.splits import held_out_part, training_part
 
 NAMES = pytest.mark.parametrize(
     ("name", "place"),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import DataError
-from engine.training.data import held_out_part, training_part
+from engine.training.data.splits import held_out_part, training_part
 
 DRAW = np.random.default_rng(0)
 

@@ -1,0 +1,180 @@
+"""What a search says at its end: the best graphs, the reference, the EDF, the folder, and what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from engine.analysis.edf import Edf, of_trials
+from engine.analysis.run_sample import UNIFORM
+from engine.report.figures.terminal_plot import Mark, edf_plot
+from engine.space.catalogue import CUTOFF, THROUGH
+from engine.space.files.load import Space
+from engine.space.graph import Graph, edges
+from engine.store.folder import space_of
+from engine.store.records import RunInfo, State, Training, Trial
+
+BEST = 5
+"""Graphs listed."""
+
+SHORT = {THROUGH: "thr", CUTOFF: "-", "linear": "lin", "correct": "cor", "negative-linear": "neg"}
+"""Gates in a table's narrow columns; others by their first three letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A graph over all its repeats in one run."""
+
+    key: str
+    graph: Graph
+    error: float
+    """Mean validation error (%) of the target over its repeats."""
+    errors: tuple[float, ...]
+    accuracy: tuple[float | None, ...]
+    """Mean validation accuracy (%) a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run's result; everything the ending prints or gives as JSON."""
+
+    folder: Path
+    space: Space
+    info: RunInfo
+    outcomes: dict[str, int]
+    complete: bool
+    best: tuple[Ranked, ...]
+    reference: Ranked | None
+    """DML (every edge through, node losses summed) of the best graph's nodes, trained in this run."""
+    edf: Edf
+    wall: float | None = None
+    """Seconds this command ran."""
+    notes: tuple[str, ...] = field(default=())
+
+    def plain(self) -> dict[str, Any]:
+        """For `--json`."""
+        counts = self.space.counts()
+        return {
+            "space": self.space.name,
+            "counts": {n: getattr(counts, n) for n in ("raw", "paper", "keys", "effective")}
+            | ({"effective_within": counts.effective_within} if counts.effective_within else {}),
+            "strategy": self.info.strategy,
+            "seed": self.info.seed,
+            "complete": self.complete,
+            "trials": sum(self.outcomes.values()),
+            "total": self.info.total,
+            "outcomes": self.outcomes,
+            "best": [_plain(r) for r in self.best],
+            "reference": None if self.reference is None else {"name": "dml", **_plain(self.reference)},
+            "wall": self.wall,
+            "folder": str(self.folder),
+        }
+
+
+def result(
+    folder: Path, info: RunInfo, trials: Sequence[Trial], trainings: dict[str, Training], wall: float | None = None
+) -> Result:
+    """Compute the result of a run from its records."""
+    space = space_of(folder, info)
+    seen = Counter(t.state for t in trials)
+    ranked = rank(trials)
+    return Result(
+        folder=folder,
+        space=space,
+        info=info,
+        outcomes={s.value: seen[s] for s in State},
+        complete=info.total is not None and len(trials) >= info.total,
+        best=tuple(ranked[:BEST]),
+        reference=_reference(ranked[0], trainings) if ranked else None,
+        edf=of_trials(trials, space.protocol, space.name),
+        wall=wall,
+    )
+
+
+def rank(trials: Sequence[Trial]) -> list[Ranked]:
+    """Graphs by mean error over their repeats, best first, ties to the earlier trial."""
+    by_key: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.error is not None:
+            by_key.setdefault(trial.key, []).append(trial)
+    made = [_ranked(k, Graph.parse(t[0].graph), [x.accuracy for x in t]) for k, t in by_key.items()]
+    return sorted(made, key=lambda r: r.error)
+
+
+def _ranked(key: str, graph: Graph, accuracies: Sequence[tuple[float | None, ...]]) -> Ranked:
+    errors = tuple(100.0 - (a[0] or 0.0) for a in accuracies)
+    columns = zip(*accuracies, strict=True)
+    means = tuple(fmean(v for v in c if v is not None) if any(v is not None for v in c) else None for c in columns)
+    return Ranked(key, graph, fmean(errors), errors, means)
+
+
+def _reference(best: Ranked, trainings: dict[str, Training]) -> Ranked | None:
+    graph = Graph(best.graph.models, (THROUGH,) * best.graph.nodes**2).canonical()
+    effective = graph.effective().graph
+    found = [t for t in trainings.values() if effective and t.graph == str(effective) and t.state.has_result]
+    return _ranked(graph.key, graph, [t.accuracy for t in found]) if found else None
+
+
+def _plain(ranked: Ranked) -> dict[str, Any]:
+    return {
+        "key": ranked.key,
+        "graph": str(ranked.graph),
+        "gates": {str(e): g for e, g in ranked.graph.items()},
+        "error": round(ranked.error, 4),
+        "errors": [round(e, 4) for e in ranked.errors],
+        "accuracy": [None if a is None else round(a, 4) for a in ranked.accuracy],
+    }
+
+
+def text(shown: Result, width: int, *, colour: bool, plain: bool) -> str:
+    """The ending as text; the plot is as wide as `width` allows, and the table of three nodes fits 80 columns."""
+    width = max(60, min(width, 120))
+    parts = [_headline(shown)]
+    if shown.best:
+        marks = [Mark("DML of the same nodes", shown.reference.error)] if shown.reference else []
+        parts += [_table(shown), edf_plot([shown.edf], width, 16, colour=colour, marks=marks, plain=plain)]
+    else:
+        parts.append("no graph has a result yet")
+    parts.append(f"run folder  {shown.folder}\nnext        {next_command(shown)}")
+    return "\n\n".join(parts)
+
+
+def next_command(shown: Result) -> str:
+    """What a person would type now."""
+    if not shown.complete:
+        return shown.info.command
+    if shown.info.strategy.get("name") not in UNIFORM:  # no sample to take advice from, but graphs to prove
+        return f"python -m engine.evaluate {shown.folder} --graph top5"
+    return f"python -m engine.analysis {shown.folder} --advice"
+
+
+def _headline(shown: Result) -> str:
+    total = f" of {shown.info.total:,}" if shown.info.total is not None else ""
+    head = f"{shown.space.name}, {shown.info.strategy.get('name')}: {sum(shown.outcomes.values()):,}{total} trials"
+    told = ", ".join(f"{n} {name}" for name, n in shown.outcomes.items() if n)
+    return f"{head} ({told})" if told else head
+
+
+def _table(shown: Result) -> str:
+    headed = edges(shown.space.nodes)
+    rows = [(str(i), r) for i, r in enumerate(shown.best, 1)]
+    if shown.reference:
+        rows.append(("DML", shown.reference))
+    lines = ["     error %  " + "".join(f"{e!s:<4}" for e in headed) + "models"]
+    for name, ranked in rows:
+        own = dict(ranked.graph.items())  # a listed graph may have fewer nodes than the space
+        gates = "".join(f"{_short(own.get(e, CUTOFF)):<4}" for e in headed)
+        lines.append(f"{name:>3}  {ranked.error:7.2f}  {gates}{' '.join(ranked.graph.models)}".rstrip())
+    used = sorted({CUTOFF, *(g for _, r in rows for g in r.graph.gates)})
+    lines.append("     " + ", ".join(f"{_short(g)} = {g}" for g in used) + "; y the label, 1 the target")
+    if len(shown.best[0].errors) > 1:
+        lines.append(f"     errors are means of up to {len(shown.best[0].errors)} repeats")
+    return "\n".join(lines)
+
+
+def _short(gate: str) -> str:
+    return SHORT.get(gate, gate[:3])
