@@ -27,11 +27,10 @@ from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import references
 from engine.store.reader import RunReader
-from engine.store.records import Curve, RunInfo, State, Training
+from engine.store.records import Curve, RunInfo, State, Training, training_id
 from engine.store.run import Run
 from engine.strategies.fixed import random
 from engine.training.pack_plan import shape_for
-from engine.training.state.records import training_id
 
 EPOCHS = 100
 WORKERS = (1, 16, 256, 1000)

@@ -19,12 +19,11 @@ from engine.space.graph import Graph
 from engine.space.reference_graphs import references
 from engine.store.check import check
 from engine.store.files.rung_decisions import Judgement
-from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.records import RunInfo, State, Training, Trial, training_id
 from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.halving import Halving, replay
 from engine.training.pack_plan import shape_for
-from engine.training.state.records import training_id
 
 from .executors.curves import CurveExecutor, accuracy, ended
 

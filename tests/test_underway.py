@@ -7,7 +7,7 @@ import math
 from engine.executors.interface import EpochDone, PackJob
 from engine.search.running_packs import Underway
 from engine.space.files.load import load
-from engine.training.state.records import training_id
+from engine.store.records import training_id
 
 
 def test_a_pack_is_told_with_its_graphs_and_its_best_by_epoch_until_it_ends() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.analysis.diagnostics.trajectory import Trajectory, trajectory
+from engine.analysis.ranking import best_graphs
 from engine.analysis.repeats.retrained import Figure, Repeated, Which, difference
 from engine.evaluate.evaluation import Chosen, Evaluated
-from engine.evaluate.graph_choice import best_graphs
 from engine.space.reference_graphs import dml
 from engine.store.reader import RunReader
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.analysis.ranking import best_graphs
 from engine.analysis.repeats.retrained import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
-from engine.evaluate.graph_choice import best_graphs, chosen
+from engine.evaluate.graph_choice import chosen
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.files.evaluations import FRESH, WEIGHTS, EvaluationFile, read_evaluations, remark

@@ -6,22 +6,15 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.analysis.sample import chance_rule, with_results
+from engine.analysis.ranking import best_graphs
+from engine.analysis.sample import chance_rule
 from engine.errors import AnalysisError, SpaceError
-from engine.report.search_result import Ranked, rank
 from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
 from engine.space.space import Space
 from engine.store.records import Trial
 
 FORMS = "best, topN (top5), dml (all edges through, of the best graph's models), a graph's key, or its text in quotes"
-
-
-def best_graphs(trials: Sequence[Trial], space: Space) -> list[Ranked]:
-    """Graphs with a result above chance by mean error, ties to the earlier trial; only those with the most repeats compete."""
-    ranked = rank(with_results(trials, chance_rule(space.protocol))[0])
-    most = max((len(r.errors) for r in ranked), default=0)
-    return [r for r in ranked if len(r.errors) == most]
 
 
 def chosen(wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:

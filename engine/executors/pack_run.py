@@ -14,11 +14,11 @@ from engine.errors import StoreError
 from engine.executors.interface import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, Note, PackJob
 from engine.space.graph import Graph
 from engine.store.files.checkpoints import Checkpoints
-from engine.store.records import Curve, Training
+from engine.store.records import Curve, Training, training_id
 from engine.training.pack_plan import PackShape
 from engine.training.state.checkpoint import GraphState, restore, states
 from engine.training.state.history import History
-from engine.training.state.records import Ride, training, training_id, unbegun
+from engine.training.state.records import Ride, training, unbegun
 from engine.training.trainer import PackTrainer, Setting
 
 BEAT = 1.0

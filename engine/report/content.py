@@ -11,13 +11,13 @@ from engine.analysis.bands import Band, band, passes
 from engine.analysis.conditions import FIVE, split
 from engine.analysis.diagnostics.trajectory import trajectory
 from engine.analysis.edf import by_pass, of_sample
+from engine.analysis.ranking import Ranked
 from engine.analysis.verdict import against_rest
 from engine.errors import AnalysisError
 from engine.report import summary
 from engine.report.figures import curves, graph_drawing
 from engine.report.figures.terminal_plot import Mark
 from engine.report.lineage import Chapter
-from engine.report.search_result import Ranked
 from engine.report.tables import Table
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from engine.analysis.edf import Edf, of_trials
+from engine.analysis.ranking import Ranked, over_repeats, rank
 from engine.analysis.run_sample import UNIFORM
 from engine.report.figures.terminal_plot import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
@@ -23,19 +23,6 @@ BEST = 5
 
 SHORT = {THROUGH: "thr", CUTOFF: "-", "linear": "lin", "correct": "cor", "negative-linear": "neg"}
 """Gates in a table's narrow columns; others by their first three letters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A graph over all its repeats in one run."""
-
-    key: str
-    graph: Graph
-    error: float
-    """Mean validation error (%) of the target over its repeats."""
-    errors: tuple[float, ...]
-    accuracy: tuple[float | None, ...]
-    """Mean validation accuracy (%) a node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +82,11 @@ def result(
     )
 
 
-def rank(trials: Sequence[Trial]) -> list[Ranked]:
-    """Graphs by mean error over their repeats, best first, ties to the earlier trial."""
-    by_key: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if trial.error is not None:
-            by_key.setdefault(trial.key, []).append(trial)
-    made = [_ranked(k, Graph.parse(t[0].graph), [x.accuracy for x in t]) for k, t in by_key.items()]
-    return sorted(made, key=lambda r: r.error)
-
-
-def _ranked(key: str, graph: Graph, accuracies: Sequence[tuple[float | None, ...]]) -> Ranked:
-    errors = tuple(100.0 - (a[0] or 0.0) for a in accuracies)
-    columns = zip(*accuracies, strict=True)
-    means = tuple(fmean(v for v in c if v is not None) if any(v is not None for v in c) else None for c in columns)
-    return Ranked(key, graph, fmean(errors), errors, means)
-
-
 def _reference(best: Ranked, trainings: dict[str, Training]) -> Ranked | None:
     graph = Graph(best.graph.models, (THROUGH,) * best.graph.nodes**2).canonical()
     effective = graph.effective().graph
     found = [t for t in trainings.values() if effective and t.graph == str(effective) and t.state.has_result]
-    return _ranked(graph.key, graph, [t.accuracy for t in found]) if found else None
+    return over_repeats(graph.key, graph, [t.accuracy for t in found]) if found else None
 
 
 def _plain(ranked: Ranked) -> dict[str, Any]:

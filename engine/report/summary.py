@@ -9,11 +9,11 @@ from statistics import fmean, stdev
 
 from engine.analysis.diagnostics.certificate import certify
 from engine.analysis.diagnostics.trajectory import trajectory
+from engine.analysis.ranking import Ranked, rank
 from engine.analysis.repeats.noise import optimism
 from engine.analysis.repeats.retrained import Repeated, Which, difference, repeated
 from engine.errors import AnalysisError
 from engine.report.lineage import Chapter
-from engine.report.search_result import Ranked, rank
 from engine.report.tables import Table
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol

@@ -19,10 +19,9 @@ from engine.search.scheduler import Results, by_number, light, trial_of
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
 from engine.store.files.rung_decisions import Judgement
-from engine.store.records import Curve, State, Training, Trial
+from engine.store.records import Curve, State, Training, Trial, training_id
 from engine.strategies.interface import Draw, RungReport, Strategy
 from engine.training.pack_plan import PackShape, fill
-from engine.training.state.records import training_id
 
 
 @dataclass(slots=True)

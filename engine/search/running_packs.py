@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.executors.interface import EpochDone, PackJob
 from engine.space.graph import Graph
 from engine.store.files.status import PackStatus
-from engine.training.state.records import training_id
+from engine.store.records import training_id
 
 
 @dataclass

@@ -12,10 +12,9 @@ import msgspec
 from engine.executors.interface import PackDone, PackJob, PackPaused
 from engine.space.graph import Effective, Graph
 from engine.store.files.rung_decisions import Judgement
-from engine.store.records import Curve, State, Training, Trial
+from engine.store.records import Curve, State, Training, Trial, training_id
 from engine.strategies.interface import Draw
 from engine.training.pack_plan import PackShape, fill
-from engine.training.state.records import training_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,3 +147,15 @@ def resolve(fields: dict[str, Any], where: str = "protocol") -> Protocol:
     if not is_dataset(protocol.data):
         raise SpaceError(f"{where}.data: unknown data set {protocol.data!r}", dataset_hint(protocol.data))
     return protocol
+
+
+def checked_protocol(fields: dict[str, Any], where: str) -> Protocol:
+    """The protocol of plain values, which must also fit its data set. Raises SpaceError."""
+    protocol = resolve(fields, where)
+    facts = DATASETS.get(protocol.data)
+    if facts is not None and protocol.train + protocol.validation > facts.training:
+        raise SpaceError(
+            f"{where}.train: train + validation must be at most the {facts.training:,} training images of "
+            f"{protocol.data}, got {protocol.train:,} + {protocol.validation:,}"
+        )
+    return protocol

@@ -20,11 +20,10 @@ from engine.space.counting import formula
 from engine.space.counting.counts import Counts, counts
 from engine.space.counting.decision_diagram import Report
 from engine.space.counting.graph_set import Ground
-from engine.space.files.checks import checked_protocol
 from engine.space.files.domains import Domains
 from engine.space.files.named_protocols import expanded
 from engine.space.graph import Graph
-from engine.space.protocol import Protocol
+from engine.space.protocol import Protocol, checked_protocol
 
 if TYPE_CHECKING:
     from engine.space.counting.sampling import Sampler

@@ -155,3 +155,8 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Trials the search will have when done; None if not known beforehand."""
     parts: tuple[Origin, ...] = ()
     """The runs this one was merged from; empty for a search of its own."""
+
+
+def training_id(key: str, repeat: int) -> str:
+    """`Training.id`, from the effective graph's key."""
+    return f"{key}.{repeat}"

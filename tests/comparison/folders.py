@@ -9,9 +9,8 @@ from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
 from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
-from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.records import RunInfo, State, Training, Trial, training_id
 from engine.store.run import Run
-from engine.training.state.records import training_id
 
 SPACE = load("digits/X").with_protocol({"epochs": 4})
 GRAPHS = list(SPACE.enumerate())

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.analysis.ranking import best_graphs
 from engine.errors import EngineError
-from engine.evaluate.graph_choice import best_graphs, chosen
+from engine.evaluate.graph_choice import chosen
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.store.records import State, Trial

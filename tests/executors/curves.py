@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from engine.executors.interface import EpochDone, ExecutorEvent, PackDone, PackJob, PackPaused
 from engine.space.graph import Graph
-from engine.store.records import Curve, State, Training
-from engine.training.state.records import training_id
+from engine.store.records import Curve, State, Training, training_id
 
 
 def noise(*parts: object) -> float:

@@ -9,8 +9,7 @@ import msgspec
 
 from engine.executors.interface import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, PackDone, PackJob
 from engine.space.graph import Graph
-from engine.store.records import Curve, State, Training
-from engine.training.state.records import training_id
+from engine.store.records import Curve, State, Training, training_id
 
 
 def accuracy(graph: Graph, node: int, repeat: int) -> float:

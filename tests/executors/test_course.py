@@ -13,13 +13,12 @@ from engine.executors import pack_run
 from engine.executors.interface import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.executors.local import LocalExecutor, is_out_of_memory
 from engine.store.files.checkpoints import Checkpoints, Keeping
-from engine.store.records import State
+from engine.store.records import State, training_id
 from engine.training import trainer
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
 from engine.training.models.registry import build
 from engine.training.pack_plan import fill, shape_for, smaller
-from engine.training.state.records import training_id
 from tests.executors.test_local import GRAPHS, TEXTS, protocol, seed_of
 
 __all__ = ["protocol"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.report.search_result import BEST, Result, rank, result, text
+from engine.analysis.ranking import rank
+from engine.report.search_result import BEST, Result, result, text
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.store.records import RunInfo, State, Training, Trial

@@ -12,9 +12,8 @@ from engine.space.counting.enumeration import canonical_rows
 from engine.space.counting.graph_arrays import Codebook
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
-from engine.store.records import Curve, RunInfo, State, Training
+from engine.store.records import Curve, RunInfo, State, Training, training_id
 from engine.store.run import Run
-from engine.training.state.records import training_id
 
 EPOCHS, IMAGES = 9, 200
 

@@ -36,8 +36,7 @@ from engine.executors.workers.pool import Crew, ProcessCrew, Ready, Task
 from engine.executors.workers.worker_main import Command, work
 from engine.executors.workers.worker_state import Patience, Worker
 from engine.space.graph import Graph
-from engine.store.records import Curve, State, Training
-from engine.training.state.records import training_id
+from engine.store.records import Curve, State, Training, training_id
 
 RETRIES = 2
 """Times a pack is tried again after its worker died, before it is split."""

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.errors import SpaceError
-from engine.space import protocol
-from engine.space.catalogue import DATASETS
 from engine.space.counting import formula
 from engine.space.counting.solver import Solver, named
-from engine.space.protocol import Protocol
 
 if TYPE_CHECKING:
     from engine.space.space import Space
-
-
-def checked_protocol(fields: dict[str, Any], where: str) -> Protocol:
-    """The protocol of plain values, which must also fit its data set. Raises SpaceError."""
-    found = protocol.resolve(fields, where)
-    facts = DATASETS.get(found.data)
-    if facts is not None and found.train + found.validation > facts.training:
-        raise SpaceError(
-            f"{where}.train: train + validation must be at most the {facts.training:,} training images of "
-            f"{found.data}, got {found.train:,} + {found.validation:,}"
-        )
-    return found
 
 
 def checked(space: Space, where: str) -> Space:

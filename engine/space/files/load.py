@@ -8,8 +8,9 @@ from typing import Any
 
 from engine.errors import SpaceError
 from engine.space.files import domains, space_file
-from engine.space.files.checks import checked, checked_protocol
+from engine.space.files.checks import checked
 from engine.space.files.space_file import SpaceFile
+from engine.space.protocol import checked_protocol
 from engine.space.space import Ancestor, Space
 
 __all__ = ["Ancestor", "Space", "load", "parsed"]

@@ -9,8 +9,9 @@ import msgspec
 from engine.errors import SpaceError
 from engine.space.constraints import Vocabulary, parse
 from engine.space.files import domains
-from engine.space.files.checks import checked, checked_protocol
+from engine.space.files.checks import checked
 from engine.space.graph import edges
+from engine.space.protocol import checked_protocol
 from engine.space.space import Ancestor, Space
 
 

@@ -8,15 +8,11 @@ from math import isfinite
 from traceback import format_exception
 
 from engine.space.graph import Graph
-from engine.store.records import Curve, State, Training
+from engine.store.records import Curve, State, Training, training_id
 from engine.training.calibration import cache
 from engine.training.pack_plan import open_edges, pretrained
 from engine.training.state.history import History
 from engine.training.trainer import PackTrainer, Setting
-
-
-def training_id(key: str, repeat: int) -> str:
-    return f"{key}.{repeat}"
 
 
 def trainings(trainer: PackTrainer, pack: int, wall: float, worker: str) -> list[tuple[Training, Curve]]:
