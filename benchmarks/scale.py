@@ -23,6 +23,7 @@ from typing import Any
 from engine.executors.interface import EpochDone, ExecutorEvent, PackDone, PackJob
 from engine.search.loop import Search
 from engine.search.scheduler import demand
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import references
@@ -85,7 +86,7 @@ def driven(workers: int, trials: int, pack: int, folder: Path) -> dict[str, Any]
     strategy = random(space, trials, seed=0)
     graphs = demand(strategy.preview(), references(space))
     shape = shape_for(graphs, pack, space.nodes)
-    info = RunInfo(name="scale", space=space.resolved(), strategy=strategy.settings(), seed=0, mode={}, total=strategy.total)
+    info = RunInfo(name="scale", space=resolved.dump(space), strategy=strategy.settings(), seed=0, mode={}, total=strategy.total)
     with Run.create(folder, info) as run:
         instant = Instant(workers)
         started = time.perf_counter()

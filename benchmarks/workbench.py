@@ -30,6 +30,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.store.files.status import PackStatus, Status
 from engine.store.records import Curve, RunInfo, State, Training, Trial
@@ -104,7 +105,7 @@ def records(space: Space, n: int) -> Iterator[tuple[Trial, Training, Curve]]:
 
 
 def new_run(folder: Path, space: Space, total: int) -> Run:
-    return Run.create(folder, RunInfo(name=folder.name, space=space.resolved(), strategy={"name": "random"}, seed=0,
+    return Run.create(folder, RunInfo(name=folder.name, space=resolved.dump(space), strategy={"name": "random"}, seed=0,
                                       mode={"pack": 64}, total=total))
 
 

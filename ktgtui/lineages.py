@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from engine.space.files import choices
 from engine.space.files.load import Space, load
 from engine.space.files.space_file import shipped
+from engine.space.text.describe_space import describe
 from ktgtui.snapshot import SpaceView
 from ktgtui.stamp import stamp
 
@@ -83,5 +84,5 @@ def _lineage(space: Space) -> Step:
 
 def _view(space: Space, reference: str, is_shipped: bool) -> SpaceView:
     counts = space.counts() if space.nodes <= LARGEST_TO_COUNT else None
-    return SpaceView(space.name, reference, is_shipped, counts=counts, words=space.words(),
+    return SpaceView(space.name, reference, is_shipped, counts=counts, words=describe(space),
                      phrases=tuple(map(str, space.lineage[-1].phrases)))

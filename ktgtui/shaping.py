@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError, SpaceError
 from engine.space.files import notes, space_file, write
 from engine.space.files.load import Space, load, parsed
+from engine.space.text.describe_space import describe
 from engine.space.what_if import inside
 from ktgtui.screens.editor import Editor
 from ktgtui.screens.listing import Entry, Listing
@@ -89,7 +90,7 @@ def _restore(path: Path, written: str, before: str | None) -> None:
 
 def told(space: Space) -> list[Paragraph]:
     """What a space file means: its words and its counts."""
-    lines: list[Paragraph] = [[(f"{space.name}  ", "accent"), (space.words(), "dim")]]
+    lines: list[Paragraph] = [[(f"{space.name}  ", "accent"), (describe(space), "dim")]]
     if space.nodes <= QUICK:
         counts = space.counts()
         lines.append([(f"raw {counts.raw:,}   graphs {counts.keys:,}   effective {counts.shown('effective')}", "good")])

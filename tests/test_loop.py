@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.search.events import Event, Finished, Progress, TrialsDone
 from engine.search.loop import Search
 from engine.search.scheduler import demand
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import MOST_REFERENCES, dml, references
@@ -43,7 +44,7 @@ def fixed(graphs: Sequence[Graph], repeats: int = 1) -> Fixed:
 
 def run_info(space: Space, strategy: Fixed) -> RunInfo:
     return RunInfo(
-        name="made", space=space.resolved(), strategy=strategy.settings(), seed=0, repeats=strategy.repeats,
+        name="made", space=resolved.dump(space), strategy=strategy.settings(), seed=0, repeats=strategy.repeats,
         mode={}, total=strategy.total,
     )  # fmt: skip
 

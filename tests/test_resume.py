@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.search.resume import check
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.store.records import RunInfo
 
@@ -18,7 +19,7 @@ TEACHERS = {"mlp96": "0" * 32}
 def refused(**asked: Any) -> str:
     """What is said to a command that asks for another protocol than the run's."""
     space = load("digits/X")
-    info = RunInfo(name="x", space=space.with_protocol({"teachers": TEACHERS}).resolved(), strategy={}, seed=3, mode={})
+    info = RunInfo(name="x", space=resolved.dump(space.with_protocol({"teachers": TEACHERS})), strategy={}, seed=3, mode={})
     with pytest.raises(StoreError) as caught:
         check(Path("x"), info, space.with_protocol(asked), {}, 3, {})
     return str(caught.value)

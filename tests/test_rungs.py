@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.errors import StoreError
 from engine.search.loop import Search
 from engine.search.scheduler import demand
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import references
@@ -39,7 +40,7 @@ def search_on(
 
 
 def created(folder: Path, strategy: Asha, space: Space = A) -> Run:
-    info = RunInfo(name="made", space=space.resolved(), strategy=strategy.settings(), seed=0, mode={}, total=strategy.total)
+    info = RunInfo(name="made", space=resolved.dump(space), strategy=strategy.settings(), seed=0, mode={}, total=strategy.total)
     return Run.create(folder, info)
 
 

@@ -19,6 +19,7 @@ from engine.report.figures import curves, graph_drawing
 from engine.report.figures.terminal_plot import Mark
 from engine.report.lineage import Chapter
 from engine.report.tables import Table
+from engine.space.text.describe_space import describe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,7 +86,7 @@ def content(chapters: Sequence[Chapter], warnings: Sequence[str] = ()) -> Conten
 
 def _words(chapter: Chapter) -> str:
     note = f" Reason given: {chapter.run.space.note}" if chapter.run.space.note else ""
-    return f"{chapter.run.space.name}: {chapter.run.space.words()}{note}"
+    return f"{chapter.run.space.name}: {describe(chapter.run.space)}{note}"
 
 
 def _step(chapter: Chapter) -> Section:

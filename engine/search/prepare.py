@@ -30,6 +30,7 @@ from engine.executors.workers.pool import Task
 from engine.search.loop import Search
 from engine.search.resume import check
 from engine.search.scheduler import demand
+from engine.space.files import resolved
 from engine.space.files.load import Space
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
@@ -153,7 +154,7 @@ def _info(space: Space, strategy: Strategy, folder: Path, options: Options, imag
         shape = shape_for(graphs, strategy.at_once, space.nodes, space.protocol.shares)  # unfilled places cost time
     return RunInfo(
         name=folder.name,
-        space=_judged(space, images).resolved(),
+        space=resolved.dump(_judged(space, images)),
         strategy=strategy.settings(),
         seed=options.seed,
         repeats=strategy.settings().get("repeats", 1),

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from engine.errors import StoreError
 from engine.space.counting.graph_arrays import Rows, identities
+from engine.space.files import resolved
 from engine.space.graph import Graph
 from engine.space.space import Space
 
@@ -74,7 +75,7 @@ class Table:
 
     @cached_property
     def space(self) -> Space:
-        return Space.from_resolved(self.info.space, "the table's space")
+        return resolved.load(self.info.space, "the table's space")
 
     @property
     def repeats(self) -> int:

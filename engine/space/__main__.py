@@ -14,12 +14,13 @@ from engine import cli
 from engine.errors import SpaceError
 from engine.space import what_if
 from engine.space.counting.counts import Counts, rounded
-from engine.space.files import choices, family, space_file, write
+from engine.space.files import choices, family, resolved, space_file, write
 from engine.space.files.choices import Choice
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.space.text import describe_graph
+from engine.space.text.describe_space import describe
 
 EXAMPLE = """examples:
   python -m engine.space X                                    what space X is, and how many graphs it holds
@@ -92,8 +93,8 @@ def show(space: Space, options: argparse.Namespace) -> int:
     counts = space.counts(progress)
     if options.json:
         lineage = [{"name": a.name, "constraints": [*map(str, a.phrases)]} for a in space.lineage]
-        return put({"space": space.resolved(), "words": space.words(), "lineage": lineage, "counts": asdict(counts)})
-    print(f"{space.name}: {space.words()}")
+        return put({"space": resolved.dump(space), "words": describe(space), "lineage": lineage, "counts": asdict(counts)})
+    print(f"{space.name}: {describe(space)}")
     if space.note:
         print(f"note: {space.note}")
     print("\nlineage")
@@ -210,16 +211,16 @@ def refine(space: Space, options: argparse.Namespace) -> int:
     if options.json:
         steps = [{"phrase": str(s.phrase), "before": s.before, "after": s.after} for s in made.steps]
         return put({
-            "space": made.child.resolved(), "words": made.child.words(), "before": asdict(made.before),
+            "space": resolved.dump(made.child), "words": describe(made.child), "before": asdict(made.before),
             "after": asdict(made.after), "steps": steps, "file": None if options.out is None else str(options.out),
         })
-    print(f"{made.child.name}: {made.child.words()}")
+    print(f"{made.child.name}: {describe(made.child)}")
     for step in made.steps:
         print(f"  {step.phrase}: {step.before:,} -> {step.after:,} graphs{' (changes nothing)' * step.changes_nothing}")
     return 0
 
 
-def describe(space: Space, options: argparse.Namespace) -> int:
+def explain(space: Space, options: argparse.Namespace) -> int:
     """Graphs described, and the first two compared."""
     graphs = [describe_graph.read(text) for text in options.explain]
     told = [_told(space, graph) for graph in graphs]
@@ -274,7 +275,7 @@ _ACTIONS: dict[str, Callable[[Space, argparse.Namespace], int]] = {
     "list": listing,
     "whatif": whatif,
     "refine": refine,
-    "explain": describe,
+    "explain": explain,
 }
 
 if __name__ == "__main__":

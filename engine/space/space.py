@@ -38,7 +38,7 @@ class Ancestor(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Space:
-    """A design space. Made by `load` or `Space.from_resolved`; both have checked that it holds a graph that trains."""
+    """A design space. Made by `files.load` or `files.resolved`; both have checked that it holds a graph that trains."""
 
     name: str
     """What it is called, e.g. `digits/X`."""
@@ -153,22 +153,3 @@ class Space:
         }
         return [*(name for name, differ in kinds.items() if differ),
                 *(f"protocol.{name}" for name in self.protocol.differing(other.protocol))]
-
-    def words(self) -> str:
-        """The space in a sentence or two, for people."""
-        from engine.space.text.describe_space import words
-
-        return words(self)
-
-    def resolved(self) -> dict[str, Any]:
-        """Plain JSON data that says everything; `from_resolved` reads it back to an equal space."""
-        from engine.space.files.resolved import plain
-
-        return plain(self)
-
-    @classmethod
-    def from_resolved(cls, data: dict[str, Any], where: str = "space") -> Space:
-        """Read `resolved()` back. Raises SpaceError; `where` names the place the data came from."""
-        from engine.space.files.resolved import read
-
-        return read(data, where)

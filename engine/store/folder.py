@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import StoreError
+from engine.space.files import resolved
 from engine.space.space import Space
 from engine.store.files.checkpoints import CHECKPOINTS
 from engine.store.files.journal import JOURNAL
@@ -72,7 +73,7 @@ def read_info(folder: Path) -> RunInfo:
 
 def space_of(folder: Path, info: RunInfo) -> Space:
     """The space a run searches, as frozen in its run.json. Raises SpaceError naming that file."""
-    return Space.from_resolved(info.space, f"{folder / INFO}: space")
+    return resolved.load(info.space, f"{folder / INFO}: space")
 
 
 def find_runs(root: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import StoreError
-from engine.space.space import Space
+from engine.space.files import resolved
 from engine.store.reader import RunReader
 from engine.store.records import Origin, RunInfo, Training, Trial
 from engine.store.run import Run
@@ -84,7 +84,7 @@ def _belongs(first: RunReader, other: RunReader, mixed: bool) -> list[str]:
 
 def _differing(a: RunInfo, b: RunInfo) -> list[str]:
     """`field: a's / b's` of everything that makes it another search."""
-    spaces = Space.from_resolved(a.space).differs(Space.from_resolved(b.space))
+    spaces = resolved.load(a.space).differs(resolved.load(b.space))
     out = [f"space.{field}" if not field.startswith("protocol.") else _pair(field, a.space, b.space) for field in spaces]
     ours, theirs = _strategy(a), _strategy(b)
     out += [f"strategy.{n}: {ours.get(n)} / {theirs.get(n)}" for n in sorted(ours.keys() | theirs.keys())

@@ -136,7 +136,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Version of the run folder's layout."""
     name: str
     space: dict
-    """The resolved space as plain data (`Space.resolved()`), lineage included."""
+    """The resolved space as plain data (`space.files.resolved`), lineage included."""
     strategy: dict
     """`name` and every setting that decides which graphs are drawn."""
     seed: int

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import SpaceError
+from engine.space.files import resolved
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.reader import RunReader
@@ -38,7 +39,7 @@ class Parent:
         with RunReader(folder) as reader:
             reader.refresh()
             info, trials = reader.info, tuple(reader.trials)
-        parent = cls(folder, info, Space.from_resolved(info.space), trials)
+        parent = cls(folder, info, resolved.load(info.space), trials)
         ours, theirs = space.protocol, parent.space.protocol
         if fields := ours.differing(theirs):
             told = ", ".join(f"{name}: {getattr(ours, name)} / {getattr(theirs, name)}" for name in fields)

@@ -20,6 +20,7 @@ from textual.widgets import Input
 from engine.analysis.advice.advise import Advised, advise, reason
 from engine.errors import EngineError
 from engine.space.space import Ancestor, Space
+from engine.space.text.describe_space import describe
 from ktgtui.completion import complete, words
 from ktgtui.consequences import comparison, counts, verdict
 from ktgtui.drawing import edf_figure
@@ -130,7 +131,7 @@ class RefinePage(Page):
         trials = f"   {run.view.name}, n = {run.edf.n:,}" if run else "   no run of it is chosen: counts only"
         drafts = [[(f"{i}. ", "dim"), (text, "accent")] for i, text in enumerate(self._drafts, 1)]
         self.query_one("#refined", Note).show(
-            [[(space.name, "accent"), (trials, "dim")], *([] if self.is_short else [[(space.words(), "")]]), *drafts])
+            [[(space.name, "accent"), (trials, "dim")], *([] if self.is_short else [[(describe(space), "")]]), *drafts])
 
     @property
     def _texts(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.space import Space
@@ -87,7 +88,7 @@ def written(
     kept = trials[:keep]
     used = {t.training for t in kept}
     info = RunInfo(
-        name=space.slug, space=space.resolved(), seed=seed, repeats=repeats, mode={"pack": 1, "device": "cpu"},
+        name=space.slug, space=resolved.dump(space), seed=seed, repeats=repeats, mode={"pack": 1, "device": "cpu"},
         strategy={"name": strategy or ("exhaustive" if n is None else "random"), "n": n}, total=len(trials),
         versions={"ktgtui": "0.1.0"}, created="2026-01-02T03:04:05+00:00", command=f"python -m engine.search {name}",
     )

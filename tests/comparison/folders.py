@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
@@ -20,7 +21,7 @@ DML = dml(("mlp16", "mlp96", "mlp96")).canonical()
 def searched(folder: Path, accuracies: Sequence[float], seed: int = 0, strategy: str = "random", **protocol: int) -> Graph:
     """A run whose trial i, graph i of digits/X, has that accuracy (%) after 2 s; returns its best graph."""
     space = SPACE.with_protocol({**protocol})
-    info = RunInfo(name=folder.name, space=space.resolved(), strategy={"name": strategy}, seed=seed,
+    info = RunInfo(name=folder.name, space=resolved.dump(space), strategy={"name": strategy}, seed=seed,
                    mode={"pack": 4}, total=len(accuracies))  # fmt: skip
     graphs = [g for g in GRAPHS if g != DML][: len(accuracies)]
     with Run.create(folder, info) as run:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.store.records import Curve, RunInfo, State, Training, Trial
@@ -50,7 +51,7 @@ def records(space: Space, n: int, seed: int = 0, first: int = 0) -> Iterator[Rec
 
 
 def info(space: Space, name: str, total: int | None, strategy: str = "random", seed: int = 0) -> RunInfo:
-    return RunInfo(name=name, space=space.resolved(), strategy={"name": strategy, "graphs": total}, seed=seed,
+    return RunInfo(name=name, space=resolved.dump(space), strategy={"name": strategy, "graphs": total}, seed=seed,
                    mode={"pack": 64}, total=total, created="2026-01-01T00:00:00+00:00")
 
 

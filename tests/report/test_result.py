@@ -12,6 +12,7 @@ import pytest
 
 from engine.analysis.ranking import rank
 from engine.report.search_result import BEST, Result, result, text
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.store.records import RunInfo, State, Training, Trial
@@ -36,7 +37,7 @@ def dml(repeat: int, accuracy: float) -> Training:
 
 def made(trials: Sequence[Trial], trainings: Sequence[Training] = (), total: int | None = None) -> Result:
     info = RunInfo(
-        name="digits-X-exhaustive", space=X.resolved(), strategy={"name": "exhaustive"}, seed=3, mode={},
+        name="digits-X-exhaustive", space=resolved.dump(X), strategy={"name": "exhaustive"}, seed=3, mode={},
         command="python -m engine.search digits/X --exhaustive", total=len(trials) if total is None else total,
     )  # fmt: skip
     return result(Path("runs/digits-X-exhaustive"), info, trials, {t.id: t for t in trainings}, 12.5)

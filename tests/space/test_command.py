@@ -11,7 +11,7 @@ import pytest
 
 from engine.space.__main__ import main
 from engine.space.counting import counts, decision_diagram
-from engine.space.files import choices
+from engine.space.files import choices, resolved
 from engine.space.files.load import load
 from engine.space.graph import Graph
 
@@ -36,7 +36,7 @@ def test_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
         "raw": 78_732, "paper": 39_366, "keys": 39_609, "effective": 29_432, "taught": 28_512,
         "effective_within": None, "taught_within": None,
     }
-    assert data["space"] == load("A").resolved()
+    assert data["space"] == resolved.dump(load("A"))
 
 
 def test_sample_and_list_in_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,8 +222,9 @@ def test_a_fresh_interpreter_stays_light() -> None:
     script = (
         "import sys\n"
         "from engine.space.files.load import load\n"
+        "from engine.space.text.describe_space import describe\n"
         "from engine.space.what_if import whatif\n"
-        "space = load('X'); space.counts(); space.words(); whatif(space, 'taught')\n"
+        "space = load('X'); space.counts(); describe(space); whatif(space, 'taught')\n"
         "light = [m for m in ('numpy', 'torch', 'scipy') if m in sys.modules]\n"
         "space.sample(3, 0); list(space.enumerate())\n"
         "import engine.space.__main__, engine.space.counting.estimate\n"

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from engine.errors import SpaceError
-from engine.space.files import space_file
-from engine.space.files.load import Space, load
+from engine.space.files import resolved, space_file
+from engine.space.files.load import load
 from engine.space.files.named_protocols import NAMES
 
 ROOT: dict[str, Any] = {
@@ -88,7 +88,7 @@ def test_every_shipped_space_loads_and_reads_back() -> None:
         space = load(name)
         assert space.name == name
         assert load(path) == space
-        assert Space.from_resolved(json.loads(json.dumps(space.resolved()))) == space
+        assert resolved.load(json.loads(json.dumps(resolved.dump(space)))) == space
 
 
 def test_the_papers_protocol() -> None:
@@ -115,8 +115,8 @@ def test_named_protocols() -> None:
 
 def test_a_named_protocol_in_a_file_is_written_out_whole(tmp_path: Path) -> None:
     space = load(write(tmp_path, "named.json", {**ROOT, "protocol": "tiny"}))
-    assert space.resolved()["protocol"]["epochs"] == space.protocol.epochs == 5
-    assert "base" not in space.resolved()["protocol"]
+    assert resolved.dump(space)["protocol"]["epochs"] == space.protocol.epochs == 5
+    assert "base" not in resolved.dump(space)["protocol"]
     changed = load(write(tmp_path, "base.json", {**ROOT, "protocol": {"epochs": 7, "base": "tiny"}}))
     assert changed.differs(space) == ["protocol.epochs"]
     # A parent's keys do not survive a child's base; its own keys do.
@@ -280,9 +280,9 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_resolved_data(change: dict[str, Any]) -> None:
-    data = {**load("A").resolved(), **change}
+    data = {**resolved.dump(load("A")), **change}
     with pytest.raises(SpaceError, match=r"^run.json"):
-        Space.from_resolved(data, "run.json")
+        resolved.load(data, "run.json")
 
 
 def test_the_schema_says_what_the_reader_does() -> None:

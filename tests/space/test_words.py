@@ -12,11 +12,12 @@ from engine.space.protocol import Protocol
 from engine.space.space import Ancestor
 from engine.space.text import describe_graph
 from engine.space.text.describe_graph import differences, name, unmet, why_equal
+from engine.space.text.describe_space import describe
 from engine.space.what_if import refine
 
 
 def test_space_x() -> None:
-    assert load("X").words() == (
+    assert describe(load("X")) == (
         "Target ResNet32. Both auxiliary networks are WRN28-2, learn from labels throughout, and teach the target from "
         "the start or increasingly. 513 graphs."
     )
@@ -45,15 +46,15 @@ def test_space_x() -> None:
 )
 def test_children_of_a(phrases: list[str], said: str) -> None:
     made = load("A") if not phrases else refine(load("A"), *phrases).child
-    assert said in made.words()
+    assert said in describe(made)
 
 
 def test_a_phrase_about_one_node_is_told_of_some_node() -> None:
-    said = refine(load("A"), "L[2,1] = through", "L[2,3] = cutoff").child.words()
+    said = describe(refine(load("A"), "L[2,1] = through", "L[2,3] = cutoff").child)
     assert "One auxiliary network, here called node 2, teaches the target throughout and does not teach node 3." in said
     assert "Which auxiliary network is called which does not matter" in said
     assert said.endswith("8,289 graphs.")
-    both = refine(load("A"), "L[2,1] = through and L[3,1] = through").child.words()
+    both = describe(refine(load("A"), "L[2,1] = through and L[3,1] = through").child)
     assert "Both auxiliary networks" in both
     assert "does not matter" not in both
 
@@ -61,7 +62,7 @@ def test_a_phrase_about_one_node_is_told_of_some_node() -> None:
 def test_one_auxiliary_node() -> None:
     space = Space("it", 2, (("mlp12",), ("mlp96",)), (("through", "cutoff"),) * 4, Protocol(),
                   (Ancestor("it", (parse("L[2,1] = cutoff"), parse("L[y,2] = through"))),))
-    assert space.words() == (
+    assert describe(space) == (
         "Target MLP12. The auxiliary network is MLP96, learns from labels throughout, and does not teach the target. "
         "4 graphs."
     )

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
+from engine.space.files import resolved
 from engine.space.files.load import load
 from engine.store.__main__ import main
 from engine.store.check import check
@@ -20,7 +21,7 @@ from engine.store.run import Run
 
 from .records import curve, run_info, training, trial
 
-SPACE = load("digits/X").resolved()
+SPACE = resolved.dump(load("digits/X"))
 MODE = {"pack": 4, "compile": False, "threads": 1, "device": "cpu", "layouts": {"mlp16": "stacked"}}
 
 
@@ -83,8 +84,8 @@ def test_who_trained_it_and_how_long_it_took_are_no_disagreement(tmp_path: Path,
         ({"seed": 8}, "seed: 7 / 8"),
         ({"repeats": 2}, "repeats: 1 / 2"),
         ({"strategy": {"name": "random", "n": 9}}, "strategy.n: 8 / 9"),
-        ({"space": load("digits/X").with_protocol({"epochs": 3}).resolved()}, "protocol.epochs: 30 / 3"),
-        ({"space": load("digits/C").resolved()}, "space.constraints"),
+        ({"space": resolved.dump(load("digits/X").with_protocol({"epochs": 3}))}, "protocol.epochs: 30 / 3"),
+        ({"space": resolved.dump(load("digits/C"))}, "space.constraints"),
     ],
 )
 def test_a_part_of_another_search_is_refused(tmp_path: Path, shards: list[Path], fields: dict, told: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.errors import SpaceError
 from engine.search.scheduler import demand
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.store.records import RunInfo, State, Trial
@@ -61,7 +62,7 @@ def advance(strategy: Strategy, number: int = 10**9) -> list[Draw]:
 
 def run_of(folder: Path, space: Space, strategy: Strategy, seed: int = 0, trials: int | None = None) -> Path:
     """A run folder with made results."""
-    info = RunInfo(name=folder.name, space=space.resolved(), strategy=strategy.settings(), seed=seed, mode={},
+    info = RunInfo(name=folder.name, space=resolved.dump(space), strategy=strategy.settings(), seed=seed, mode={},
                    total=strategy.total)  # fmt: skip
     with Run.create(folder, info) as run:
         run.add([outcome(draw) for draw in advance(strategy)][:trials])
@@ -350,7 +351,7 @@ def test_all_members_count_though_fewer_were_asked_for(wide: Path) -> None:
 def test_an_unfinished_random_run_is_inherited_up_to_its_first_gap(tmp_path: Path) -> None:
     strategy = random(A, 50, 7)
     folder = tmp_path / "part"
-    info = RunInfo(name="part", space=A.resolved(), strategy=strategy.settings(), seed=7, mode={}, total=50)
+    info = RunInfo(name="part", space=resolved.dump(A), strategy=strategy.settings(), seed=7, mode={}, total=50)
     draws = advance(strategy)
     with Run.create(folder, info) as run:
         run.add([outcome(d) for d in draws if d.number != 20])
@@ -370,7 +371,7 @@ def test_an_unfinished_random_run_is_inherited_up_to_its_first_gap(tmp_path: Pat
 )
 def test_what_is_no_uniform_sample_is_refused(tmp_path: Path, strategy: Mapping[str, str], why: str) -> None:
     folder = tmp_path / "run"
-    info = RunInfo(name="run", space=A.resolved(), strategy={**strategy}, seed=0, mode={}, total=5)
+    info = RunInfo(name="run", space=resolved.dump(A), strategy={**strategy}, seed=0, mode={}, total=5)
     with Run.create(folder, info) as run:
         run.add([outcome(d) for d in advance(random(A, 5, 0))])
     with pytest.raises(SpaceError, match=why):

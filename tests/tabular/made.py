@@ -10,6 +10,7 @@ from engine.simulate.build_table import _forms
 from engine.simulate.table import NOTHING, Table, TableInfo
 from engine.space.counting.enumeration import canonical_rows
 from engine.space.counting.graph_arrays import Codebook
+from engine.space.files import resolved
 from engine.space.files.load import Space, load
 from engine.space.graph import Graph
 from engine.store.records import Curve, RunInfo, State, Training, training_id
@@ -40,7 +41,7 @@ def table(space: Space, repeats: int = 3, seed: int = 0, images: int = IMAGES) -
     for gone in np.argwhere(draw.random((len(keys), repeats)) < 1 / 30):
         right[*gone, draw.integers(EPOCHS) :] = NOTHING
     info = TableInfo(
-        space=space.with_protocol({"validation": images}).resolved(), models=book.models, gates=book.gates, seed=0,
+        space=resolved.dump(space.with_protocol({"validation": images})), models=book.models, gates=book.gates, seed=0,
         graphs=len(rows), forms=len(keys), repeats=repeats, epochs=EPOCHS, seconds=0.01,
     )  # fmt: skip
     return Table(info, rows, form, right)

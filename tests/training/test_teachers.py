@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy
 
 from engine.errors import StoreError, TrainingError
+from engine.space.files import resolved
 from engine.space.graph import Graph, edges
 from engine.store.teacher_files import with_teachers
 from engine.training.data.batches import Batches
@@ -331,16 +332,10 @@ def test_without_kernel_locks_teachers_are_trained_all_the_same(setting, tmp_pat
 
 def space_of(models, **protocol):
     fields = {"data": "digits", "train": 64, "validation": 16, "epochs": 1, "batch": 16, **protocol}
-    return resolved({
+    return resolved.load({
         "name": "s", "nodes": 3, "models": models, "protocol": fields, "lineage": [{"name": "s"}],
         "gates": {str(edge): ["through", "cutoff"] for edge in edges(3)},
     })  # fmt: skip
-
-
-def resolved(data):
-    from engine.space.space import Space
-
-    return Space.from_resolved(data)
 
 
 def bring(folder: Path, name: str, model: str, shape=SHAPE, seed: int = 5) -> dict[str, torch.Tensor]:

@@ -37,8 +37,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Root first."""
 
 
-def plain(space: Space) -> dict[str, Any]:
-    """JSON data that says everything of a space but where its file lies."""
+def dump(space: Space) -> dict[str, Any]:
+    """JSON data that says everything of a space but where its file lies; `load` reads it back to an equal space."""
     lineage = [Step(name=a.name, constraints=[str(p) for p in a.phrases]) for a in space.lineage]
     gates = {str(edge): list(names) for edge, names in zip(edges(space.nodes), space.gates, strict=True)}
     whole = Resolved(
@@ -54,7 +54,7 @@ def plain(space: Space) -> dict[str, Any]:
     return made
 
 
-def read(data: dict[str, Any], where: str) -> Space:
+def load(data: dict[str, Any], where: str = "space") -> Space:
     """The space of plain data. Raises SpaceError; `where` names the place the data came from."""
     try:
         whole = msgspec.convert(data, Resolved)

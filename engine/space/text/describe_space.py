@@ -43,7 +43,7 @@ _DOINGS = (
 """Conditions (b) and (d) of the paper, then the edges it leaves free."""
 
 
-def words(space: Space) -> str:
+def describe(space: Space) -> str:
     """Two or three sentences, the number of graphs last."""
     left = remaining(space)
     said = [_target(space, left), _auxiliaries(space, left), *_alone(space, left), *_further(space, left)]
