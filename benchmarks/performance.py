@@ -33,6 +33,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 import torch
 from training import WORKS, LeanLoop, _loop_seconds, graphs, images
 
+from engine.packing.packs import fill
 from engine.search.scheduler import demand
 from engine.space.files.load import load
 from engine.space.protocol import resolve
@@ -42,7 +43,6 @@ from engine.training.calibration.calibrate import choose, cores
 from engine.training.data.splits import split, training_part
 from engine.training.device import accelerator
 from engine.training.losses import pack_loss
-from engine.training.pack_plan import fill
 from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.executors.interface import EpochDone, ExecutorEvent, PackDone, PackJob
+from engine.packing.packs import shape_for
 from engine.search.loop import Search
 from engine.search.scheduler import demand
 from engine.space.files import resolved
@@ -31,7 +32,6 @@ from engine.store.reader import RunReader
 from engine.store.records import Curve, RunInfo, State, Training, training_id
 from engine.store.run import Run
 from engine.strategies.fixed import random
-from engine.training.pack_plan import shape_for
 
 EPOCHS = 100
 WORKERS = (1, 16, 256, 1000)

@@ -30,6 +30,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from engine.packing.packs import fill
 from engine.search.scheduler import demand
 from engine.space.files.load import load
 from engine.space.graph import LABEL, Graph
@@ -39,7 +40,6 @@ from engine.training.calibration.calibrate import choose
 from engine.training.data.splits import Images, Split, split, training_part
 from engine.training.device import accelerator
 from engine.training.models.registry import build
-from engine.training.pack_plan import fill
 from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 

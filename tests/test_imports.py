@@ -39,14 +39,15 @@ def modules_of(*packages: str) -> list[str]:
 
 
 def test_spaces_runs_analysis_and_reports_load_without_torch() -> None:
-    packages = ("space", "store", "analysis", "report", "tabular", "comparison")
+    packages = ("space", "packing", "store", "strategies", "analysis", "report", "control", "simulate", "compare")
     modules = modules_of(*(f"engine.{name}" for name in packages))
     assert {"engine.space.files.load", "engine.store.run", "engine.analysis.edf", "engine.report.search_result"} <= {*modules}
-    others = ("engine.search.events", "engine.search.resume", "engine.cli", "engine.strategies.fixed", "engine.simulate")
+    scheduling = ("events", "resume", "scheduler", "rung_scheduler", "running_packs", "eta")
+    others = (*(f"engine.search.{name}" for name in scheduling), "engine.cli", "engine.executors.interface")
     assert loaded(*modules, *others) == []
 
 
-@pytest.mark.parametrize("modules", [("ktgtui.app", "ktgtui.__main__"), ("engine.search",)])
+@pytest.mark.parametrize("modules", [("ktgtui.app", "ktgtui.__main__"), ("engine.search.__main__",)])
 def test_the_workbench_and_the_search_command_paint_before_torch_could_load(modules: tuple[str, ...]) -> None:
     assert loaded(*modules) == []
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.packing.packs import shape_for
 from engine.search.events import Event, Finished, Progress, TrialsDone
 from engine.search.loop import Search
 from engine.search.scheduler import demand
@@ -23,7 +24,6 @@ from engine.store.reader import RunReader
 from engine.store.records import RunInfo, State, Training, Trial
 from engine.store.run import Run
 from engine.strategies.fixed import Fixed, random
-from engine.training.pack_plan import shape_for
 
 from .executors.made import MadeExecutor, accuracy, state, training
 

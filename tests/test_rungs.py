@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import StoreError
+from engine.packing.packs import shape_for
 from engine.search.loop import Search
 from engine.search.scheduler import demand
 from engine.space.files import resolved
@@ -24,7 +25,6 @@ from engine.store.records import RunInfo, State, Training, Trial, training_id
 from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.halving import Halving, replay
-from engine.training.pack_plan import shape_for
 
 from .executors.curves import CurveExecutor, accuracy, ended
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
+from engine.packing.packs import shape_for
 from engine.search import prepare
 from engine.space.files.load import load
 from engine.space.graph import Graph
@@ -17,7 +18,6 @@ from engine.strategies.fixed import random
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
 from engine.training.device import same_bits_anywhere
-from engine.training.pack_plan import shape_for
 
 same_bits_anywhere()
 GRAPH = Graph.parse("1:mlp12 | y>1 through")

@@ -17,6 +17,7 @@ import msgspec
 
 from engine import provenance
 from engine.executors.local import LocalExecutor
+from engine.packing.packs import fill, shape_for
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
 from engine.store.files.evaluations import FRESH, WEIGHTS, Evaluation, EvaluationFile
@@ -26,7 +27,6 @@ from engine.training.calibration.mode import Mode
 from engine.training.data.images import Images
 from engine.training.data.splits import held_out_part, split, training_part
 from engine.training.networks import Networks, accuracy, load, save, trained
-from engine.training.pack_plan import fill, shape_for
 from engine.training.state.records import trainings
 from engine.training.teachers.bank import TeacherCache
 from engine.training.trainer import DTYPES, PackTrainer

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.executors.interface import PackJob
+from engine.packing.packs import PackShape, fill, smaller
 from engine.space.graph import Graph
-from engine.training.pack_plan import PackShape, fill, smaller
 
 
 @dataclass(slots=True)

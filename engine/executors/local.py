@@ -12,6 +12,7 @@ import torch
 
 from engine.executors.interface import ExecutorEvent, Heartbeat, PackJob, PackLimit, pack_end
 from engine.executors.pack_run import BEAT, Course, Orders, Record, stand
+from engine.packing.packs import PackShape, fill, smaller
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.files.checkpoints import Keeping
@@ -20,7 +21,6 @@ from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images, Split, split
 from engine.training.device import accelerator
 from engine.training.isolation import attempted
-from engine.training.pack_plan import PackShape, fill, smaller
 from engine.training.state.records import failed
 from engine.training.teachers.bank import TeacherBank, TeacherCache
 from engine.training.teachers.pretraining import bank

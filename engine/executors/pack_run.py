@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from engine.errors import StoreError
 from engine.executors.interface import Checkpointed, EpochDone, ExecutorEvent, Heartbeat, Note, PackJob
+from engine.packing.packs import PackShape
 from engine.space.graph import Graph
 from engine.store.files.checkpoints import Checkpoints
 from engine.store.records import Curve, Training, training_id
-from engine.training.pack_plan import PackShape
 from engine.training.state.checkpoint import GraphState, restore, states
 from engine.training.state.history import History
 from engine.training.state.records import Ride, training, unbegun

@@ -14,6 +14,7 @@ from engine.control.requests import Answer
 from engine.control.server import Desk, Kill
 from engine.errors import StoreError
 from engine.executors.interface import Checkpointed, EpochDone, Executor, Note, PackDone, PackJob, PackLimit, PackPaused
+from engine.packing.packs import PackShape
 from engine.search.eta import Pace
 from engine.search.events import Event, Finished, Progress, TrialsDone
 from engine.search.executor_control import Hire, Steering
@@ -27,7 +28,6 @@ from engine.store.files.status import FINISHED, Status
 from engine.store.records import Trial
 from engine.store.run import Run
 from engine.strategies.interface import Draw, Strategy
-from engine.training.pack_plan import PackShape
 
 STATUS_EVERY = 0.5
 """Seconds between writes of status.json: often enough to look live, far too seldom to cost anything."""

@@ -27,6 +27,7 @@ from engine.executors.interface import Executor
 from engine.executors.local import LocalExecutor
 from engine.executors.workers.executor import local_workers
 from engine.executors.workers.pool import Task
+from engine.packing.packs import PackShape, pretrained, shape_for
 from engine.search.loop import Search
 from engine.search.resume import check
 from engine.search.scheduler import demand
@@ -45,7 +46,6 @@ from engine.training.calibration.calibrate import SIZES, choose, kind_here, size
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images, training_part
 from engine.training.models.cost import check_fit
-from engine.training.pack_plan import PackShape, pretrained, shape_for
 from engine.training.teachers.bank import TeacherCache, skeleton
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ import msgspec
 
 from engine.errors import StoreError
 from engine.executors.interface import PackDone, PackJob, PackPaused
+from engine.packing.packs import PackShape, fill
 from engine.search.scheduler import Results, by_number, light, trial_of
 from engine.space.graph import Effective, Graph
 from engine.space.protocol import Protocol
 from engine.store.files.rung_decisions import Judgement
 from engine.store.records import Curve, State, Training, Trial, training_id
 from engine.strategies.interface import Draw, RungReport, Strategy
-from engine.training.pack_plan import PackShape, fill
 
 
 @dataclass(slots=True)

@@ -10,11 +10,11 @@ from typing import Protocol
 import msgspec
 
 from engine.executors.interface import PackDone, PackJob, PackPaused
+from engine.packing.packs import PackShape, fill
 from engine.space.graph import Effective, Graph
 from engine.store.files.rung_decisions import Judgement
 from engine.store.records import Curve, State, Training, Trial, training_id
 from engine.strategies.interface import Draw
-from engine.training.pack_plan import PackShape, fill
 
 
 @dataclass(frozen=True, slots=True)

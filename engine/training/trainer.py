@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from engine.errors import TrainingError
+from engine.packing.packs import PackShape
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.training.calibration.mode import Mode
@@ -27,7 +28,7 @@ from engine.training.gates import GateTable
 from engine.training.losses import PackLoss, pack_loss
 from engine.training.models.registry import build
 from engine.training.optimisers import optimiser, schedule
-from engine.training.pack_plan import PackShape, Plan, plan
+from engine.training.pack_plan import Plan, plan
 from engine.training.seeds import derive, seeded
 from engine.training.teachers.bank import TeacherBank
 

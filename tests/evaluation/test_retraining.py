@@ -17,6 +17,7 @@ from engine.analysis.__main__ import main as analysis
 from engine.errors import TrainingError
 from engine.evaluate.__main__ import main
 from engine.evaluate.export import KINDS
+from engine.packing.packs import shape_for
 from engine.search.__main__ import main as search
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
@@ -25,7 +26,6 @@ from engine.store.folder import read_info, space_of
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import held_out_part, split, training_part
 from engine.training.networks import accuracy, load
-from engine.training.pack_plan import shape_for
 from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import PackTrainer, Setting
 from tests.training.conftest import banked

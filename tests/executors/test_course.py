@@ -12,13 +12,13 @@ import torch
 from engine.executors import pack_run
 from engine.executors.interface import Checkpointed, EpochDone, Heartbeat, Note, PackDone, PackJob, PackLimit, PackPaused
 from engine.executors.local import LocalExecutor, is_out_of_memory
+from engine.packing.packs import fill, shape_for, smaller
 from engine.store.files.checkpoints import Checkpoints, Keeping
 from engine.store.records import State, training_id
 from engine.training import trainer
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
 from engine.training.models.registry import build
-from engine.training.pack_plan import fill, shape_for, smaller
 from tests.executors.test_local import GRAPHS, TEXTS, protocol, seed_of
 
 __all__ = ["protocol"]

@@ -14,10 +14,10 @@ from engine.executors.local import LocalExecutor
 from engine.executors.workers.executor import WorkerExecutor
 from engine.executors.workers.pool import ProcessCrew
 from engine.executors.workers.worker_main import work
+from engine.packing.packs import fill, smaller
 from engine.space.graph import Graph
 from engine.training.calibration import cache, calibrate
 from engine.training.data.splits import training_part
-from engine.training.pack_plan import fill, smaller
 
 from .test_workers import plain, prepared
 

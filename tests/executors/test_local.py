@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from engine.errors import TrainingError
 from engine.executors.interface import EpochDone, PackDone, PackJob
 from engine.executors.local import LocalExecutor
+from engine.packing.packs import shape_for
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
 from engine.store.records import Curve, State, Training
@@ -20,7 +21,6 @@ from engine.training import trainer
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
 from engine.training.models.registry import build
-from engine.training.pack_plan import shape_for
 from engine.training.seeds import derive
 
 GRAPHS = [

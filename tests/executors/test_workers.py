@@ -17,6 +17,7 @@ from engine.executors.local import LocalExecutor
 from engine.executors.workers.executor import local_workers
 from engine.executors.workers.pool import Task
 from engine.executors.workers.worker_state import Patience
+from engine.packing.packs import fill, shape_for
 from engine.space.files.load import load
 from engine.space.protocol import resolve
 from engine.store.files.checkpoints import Checkpoints, Keeping
@@ -24,7 +25,6 @@ from engine.strategies.fixed import random
 from engine.training.calibration.calibrate import balanced
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
-from engine.training.pack_plan import fill, shape_for
 
 pytestmark = pytest.mark.timeout(480)  # a worker loads torch for seconds, on a busy machine for many
 

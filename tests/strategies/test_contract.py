@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine.errors import SpaceError
+from engine.packing.packs import fill, shape_for
 from engine.search.scheduler import demand
 from engine.space.files import resolved
 from engine.space.files.load import Space, load
@@ -27,7 +28,6 @@ from engine.strategies.halving import Halving
 from engine.strategies.inheritance import Parent, inherit
 from engine.strategies.interface import Draw, RungReport, Strategy
 from engine.strategies.shard import Shard
-from engine.training.pack_plan import fill, shape_for
 
 A, B, X = (load(f"digits/{name}") for name in "ABX")
 ODD = A.with_protocol({"epochs": 5})

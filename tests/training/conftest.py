@@ -8,12 +8,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 
+from engine.packing.packs import shape_for
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol, resolve
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images, Split, normalise
 from engine.training.device import same_bits_anywhere
-from engine.training.pack_plan import shape_for
 from engine.training.teachers.bank import TeacherBank, TeacherCache
 from engine.training.teachers.pretraining import bank
 from engine.training.trainer import DTYPES, PackTrainer, Setting

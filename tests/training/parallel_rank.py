@@ -10,13 +10,13 @@ import torch
 from accelerate import PartialState
 
 from engine.executors.data_parallel.process_group import launched
+from engine.packing.packs import shape_for
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images, Split
 from engine.training.data_parallel import end, join, leave
 from engine.training.device import accelerator
-from engine.training.pack_plan import shape_for
 from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import DTYPES, PackTrainer, Setting
 

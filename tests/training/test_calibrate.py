@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
+from engine.packing.packs import trainable
 from engine.space.graph import Graph
 from engine.space.protocol import resolve
 from engine.training import device
@@ -22,7 +23,6 @@ from engine.training.calibration.mode import Mode
 from engine.training.data.splits import training_part
 from engine.training.fleet import LAYOUTS
 from engine.training.models.cost import count_parameters
-from engine.training.pack_plan import trainable
 
 DML = Graph(("mlp4", "cnn2", "mlp4"), ("through",) * 9)
 KD = Graph(("mlp4", "cnn2"), ("through", "linear", "cutoff", "cutoff"))

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save
 
 from engine.errors import StoreError
+from engine.packing.packs import PackShape, shape_for, trainable
 from engine.space.graph import Graph
-from engine.training.pack_plan import PackShape, shape_for, trainable
 from engine.training.state.checkpoint import GraphState, restore, states
 from engine.training.trainer import PackTrainer
 from tests.training.conftest import Prepare

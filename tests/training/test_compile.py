@@ -7,8 +7,8 @@ import shutil
 import pytest
 import torch
 
+from engine.packing.packs import PackShape
 from engine.space.graph import Graph
-from engine.training.pack_plan import PackShape
 from tests.training.test_packs import drawn, finish, weights
 
 pytestmark = [

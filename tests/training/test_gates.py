@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
+from engine.packing.packs import shape_for
 from engine.space import catalogue
 from engine.space.graph import Graph
 from engine.training import gates, plugins
 from engine.training.gates import GATES, Gate, GateTable, find, got_right
 from engine.training.losses import pack_loss
-from engine.training.pack_plan import plan, shape_for
+from engine.training.pack_plan import plan
 
 FLOAT64 = torch.empty(0, dtype=torch.float64)
 

@@ -7,10 +7,11 @@ import math
 import pytest
 import torch
 
+from engine.packing.packs import shape_for
 from engine.space.graph import Graph, edges
 from engine.training.gates import GateTable
 from engine.training.losses import pack_loss
-from engine.training.pack_plan import plan, shape_for
+from engine.training.pack_plan import plan
 
 GATES = ["through", "cutoff", "linear", "correct", "negative-linear"]
 K_END = 12

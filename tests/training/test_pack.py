@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.packing.packs import PackShape, fill, open_edges, pretrained, shape_for, trainable
 from engine.space.graph import Graph, edges
-from engine.training.pack_plan import PackShape, fill, open_edges, plan, pretrained, shape_for, trainable
+from engine.training.pack_plan import plan
 
 GATES = ("through", "cutoff", "linear", "correct")
 MODELS = ("mlp2", "mlp3", "cnn2")

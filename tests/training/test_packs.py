@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
+from engine.packing.packs import PackShape, shape_for
 from engine.space.graph import Graph
 from engine.training.models.registry import build
-from engine.training.pack_plan import PackShape, shape_for
 from engine.training.seeds import seeded
 
 THROUGH, CUTOFF, LINEAR, CORRECT = "through", "cutoff", "linear", "correct"

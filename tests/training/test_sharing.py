@@ -10,13 +10,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.packing.packs import PackShape, fill, pretrained, shape_for, together, trainable
 from engine.packing.shared_networks import networks
 from engine.search.scheduler import demand
 from engine.space.files.load import load
 from engine.space.graph import Graph
 from engine.strategies.fixed import exhaustive
 from engine.training.models.cost import count_parameters
-from engine.training.pack_plan import PackShape, fill, plan, pretrained, shape_for, together, trainable
+from engine.training.pack_plan import plan
 from tests.training.test_checkpoint import go_on, pause
 from tests.training.test_pack import many
 from tests.training.test_packs import drawn, finish, weights

@@ -16,10 +16,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from engine.packing.packs import PackShape
 from engine.space import protocol as space_protocol
 from engine.store.files.checkpoints import Keeping
 from engine.training.calibration.mode import Mode
-from engine.training.pack_plan import PackShape
 
 PATIENCE = 5.0
 """Seconds a worker whose pipe has ended has to end."""

@@ -11,13 +11,13 @@ import msgspec
 import torch
 from torch import Tensor
 
+from engine.packing.packs import PackShape, fill, shape_for
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images, Split, split
 from engine.training.fleet import Fleet
 from engine.training.models.registry import build
-from engine.training.pack_plan import PackShape, fill, shape_for
 from engine.training.seeds import seeded
 from engine.training.teachers.bank import TeacherBank
 from engine.training.trainer import DTYPES, PackTrainer, Setting

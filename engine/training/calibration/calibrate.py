@@ -18,6 +18,7 @@ import psutil
 import torch
 
 from engine.errors import TrainingError
+from engine.packing.packs import PackShape, shape_for
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.training.calibration import cache
@@ -27,7 +28,6 @@ from engine.training.calibration.mode import Mode
 from engine.training.data.splits import Images
 from engine.training.device import accelerator
 from engine.training.fleet import LAYOUTS
-from engine.training.pack_plan import PackShape, shape_for
 
 SIZES = (1, 4, 16, 64, 128)
 """Pack sizes tried, in this order, until a larger one gains less than `ENOUGH` or would not fit."""

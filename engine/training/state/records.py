@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 from traceback import format_exception
 
+from engine.packing.packs import open_edges, pretrained
 from engine.space.graph import Graph
 from engine.store.records import Curve, State, Training, training_id
 from engine.training.calibration import cache
-from engine.training.pack_plan import open_edges, pretrained
 from engine.training.state.history import History
 from engine.training.trainer import PackTrainer, Setting
 

@@ -21,6 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from engine.errors import StoreError
+from engine.packing.packs import pretrained
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
 from engine.store.lock.kernel_lock import KernelLock
@@ -30,7 +31,6 @@ from engine.training.data.batches import Batch
 from engine.training.data.splits import Images
 from engine.training.fleet import Fleet
 from engine.training.models.registry import build
-from engine.training.pack_plan import pretrained
 
 _WITHOUT_EFFECT = frozenset({"repeats", "chance", "join", "temperature", "initialisation", "teachers", "processes"})
 """Protocol fields that do not touch a network trained alone on labels."""

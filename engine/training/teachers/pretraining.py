@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from torch import Tensor
 
+from engine.packing.packs import shape_for
 from engine.space.catalogue import THROUGH
 from engine.space.graph import Graph
 from engine.space.protocol import Protocol
@@ -24,7 +25,6 @@ from engine.training.calibration.mode import Mode
 from engine.training.fleet import Fleet
 from engine.training.isolation import attempted
 from engine.training.models.registry import build
-from engine.training.pack_plan import shape_for
 from engine.training.seeds import seeded
 from engine.training.teachers.bank import TeacherBank, TeacherCache, skeleton
 from engine.training.trainer import DTYPES, PackTrainer, Setting
