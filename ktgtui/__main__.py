@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.cli import Parser
 
 THEMES = ("auto", "dark", "light", "ansi")
-"""As in `ktgtui.settings`, which `--help` need not load."""
+"""As in `ktgtui.config.settings`, which `--help` need not load."""
 
 PORT = 8000
 FRAMES = "240"
@@ -83,10 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _settings() -> int:
-    from ktgtui import bindings, settings
+    from ktgtui.config import keymap, settings
 
     file = settings.path()
-    print(file if settings.write(file, settings.commented(list(bindings.every()))) else f"{file} (it was there)")
+    print(file if settings.write(file, settings.commented(list(keymap.every()))) else f"{file} (it was there)")
     return 0
 
 
@@ -95,11 +95,11 @@ def _open(options: argparse.Namespace) -> int:
     if refusal := _refusal(options.folder, anywhere=options.serve or "TEXTUAL_DRIVER" in os.environ):
         print(f"error: {refusal}", file=sys.stderr)
         return 2
-    from ktgtui import settings
+    from ktgtui.config import settings
 
     chosen = settings.read(settings.path())
     if options.serve:
-        from ktgtui import serve
+        from ktgtui.terminal import serve
 
         serve.run(options.folder, options.port or PORT, writable=options.writable, theme=options.theme)
         return 0

@@ -18,24 +18,26 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
-from ktgtui import blunder, clipboard, figures, theme
-from ktgtui.deeds import Deeds
-from ktgtui.follower import Follower
-from ktgtui.memory import Memory, News, Visit
+from ktgtui import theme
+from ktgtui.actions import export_page
+from ktgtui.actions.undo import Deeds
+from ktgtui.config.settings import Settings
+from ktgtui.data.background import Thinker
+from ktgtui.data.last_visit import Memory, News, Visit
+from ktgtui.data.snapshot import EMPTY, Snapshot
+from ktgtui.data.watcher import Follower
 from ktgtui.messages import Followed, Stumbled, Thought
-from ktgtui.pages import PAGES, page
-from ktgtui.screens.page import Page
-from ktgtui.screens.spaces import SpacesPage
-from ktgtui.settings import Settings
-from ktgtui.snapshot import EMPTY, Snapshot
-from ktgtui.thinker import Thinker
+from ktgtui.screens.base import Page
+from ktgtui.screens.registry import PAGES, page
+from ktgtui.screens.spaces.screen import SpacesPage
+from ktgtui.terminal import clipboard, error_log
 
 if TYPE_CHECKING:
     from textual.driver import Driver
 
-    from ktgtui.guide import Guide
-    from ktgtui.launcher import Launcher
-    from ktgtui.questions import Samples
+    from ktgtui.actions.launcher import Launcher
+    from ktgtui.data.samples import Samples
+    from ktgtui.tour.guide import Guide
 
 DEFAULT = Settings()
 
@@ -79,9 +81,9 @@ class Workbench(App[None]):
         self.readonly = readonly
         self.settings = settings
         if settings.keys:
-            from ktgtui import bindings
+            from ktgtui.config import keymap
 
-            self.set_keymap(bindings.checked(settings.keys, (name for name, _, _ in bindings.every())))
+            self.set_keymap(keymap.checked(settings.keys, (name for name, _, _ in keymap.every())))
         self.plain = settings.ascii or not theme.speaks_unicode()
         self.last_words = ""
         """After a fault: the line for a person."""
@@ -97,7 +99,7 @@ class Workbench(App[None]):
         """What went wrong with a search started here, until escape is pressed."""
         self.deeds = Deeds()
         self.working_on: str | None = None
-        """Reference of the space to refine, where one was picked (`ktgtui.subject`)."""
+        """Reference of the space to refine, where one was picked (`ktgtui.actions.selection`)."""
         for own in (theme.DARK, theme.LIGHT):
             self.register_theme(own)
         self.theme = theme.resolve(look)
@@ -112,7 +114,7 @@ class Workbench(App[None]):
         chosen = super().get_driver_class()
         if chosen.__name__ != "LinuxDriver":  # one of Windows, or of TEXTUAL_DRIVER
             return chosen
-        from ktgtui.driver import TerminalDriver
+        from ktgtui.terminal.driver import TerminalDriver
 
         return TerminalDriver
 
@@ -134,13 +136,13 @@ class Workbench(App[None]):
 
     @cached_property
     def samples(self) -> Samples:
-        from ktgtui.questions import Samples
+        from ktgtui.data.samples import Samples
 
         return Samples()
 
     @cached_property
     def guide(self) -> Guide:
-        from ktgtui.guide import Guide
+        from ktgtui.tour.guide import Guide
 
         return Guide(self)
 
@@ -153,7 +155,7 @@ class Workbench(App[None]):
 
     @cached_property
     def launcher(self) -> Launcher:
-        from ktgtui.launcher import Launcher
+        from ktgtui.actions.launcher import Launcher
 
         return Launcher(self.folder)
 
@@ -238,7 +240,7 @@ class Workbench(App[None]):
 
     def offer_search(self, reference: str, graphs: int | None = None) -> None:
         """Ask how to search a space, with what it will cost, and start it; `graphs`: how many random ones to offer."""
-        from ktgtui.screens.start import search_form
+        from ktgtui.actions.start_search import search_form
 
         search_form(self, reference, graphs)
 
@@ -249,7 +251,7 @@ class Workbench(App[None]):
         self.guide.onward()
 
     def action_list(self, name: str) -> None:
-        getattr(import_module("ktgtui.lists"), name)(self)
+        getattr(import_module("ktgtui.actions.palette"), name)(self)
 
     def action_undo(self) -> None:
         """Take back what was written last."""
@@ -277,7 +279,7 @@ class Workbench(App[None]):
     def action_write(self) -> None:
         """Write the page as it stands to figures/, as a picture and as text."""
         if not self.refuses():
-            figures.write(self)
+            export_page.write(self)
 
     def on_followed(self, message: Followed) -> None:
         if not self.snapshot.ready:
@@ -297,11 +299,11 @@ class Workbench(App[None]):
         message.take()
 
     def on_stumbled(self, message: Stumbled) -> None:
-        self.notify(blunder.record(message.traceback), title="a fault of the workbench", severity="error", markup=False)
+        self.notify(error_log.record(message.traceback), title="a fault of the workbench", severity="error", markup=False)
 
     def _handle_exception(self, error: Exception) -> None:
         if self._exception is None:
-            self.last_words = blunder.told(error)
+            self.last_words = error_log.told(error)
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:

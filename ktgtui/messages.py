@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from ktgtui.snapshot import Snapshot
+from ktgtui.data.snapshot import Snapshot
 
 
 @dataclass

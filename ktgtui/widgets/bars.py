@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ktgtui.widgets.lines import Lines, Pieces
+from ktgtui.widgets.line_widget import Lines, Pieces
 
 
 class TitleBar(Lines):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ktgtui.widgets.lines import Lines, Pieces
-from ktgtui.widgets.note import wrap
+from ktgtui.widgets.line_widget import Lines, Pieces
+from ktgtui.widgets.text_block import wrap
 
 if TYPE_CHECKING:
-    from ktgtui.drawing import Line
+    from ktgtui.drawing.plots import Line
 
 
 class Figure(Protocol):
-    """Something that can be painted at a size, as `ktgtui.drawing` makes it."""
+    """Something that can be painted at a size, as `ktgtui.drawing.plots` makes it."""
 
     def paint(self, width: int, height: int, plain: bool) -> tuple[Line, ...]: ...
 

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from ktgtui.widgets.note import Note
+from ktgtui.widgets.text_block import Note
 
 
 class Prompt(Vertical):

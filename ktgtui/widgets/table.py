@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
-from ktgtui.widgets.lines import Lines, Pieces
+from ktgtui.widgets.line_widget import Lines, Pieces
 
 R = TypeVar("R")
 

@@ -15,7 +15,7 @@ from engine.space.files import choices
 from engine.space.files.load import load
 from engine.store.files.evaluations import read_evaluations
 from engine.store.reader import RunReader
-from ktgtui.tour import GRAPHS, STEPS
+from ktgtui.tour.steps import GRAPHS, STEPS
 from tests.e2e.tmux_program import TmuxProgram
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")

@@ -12,15 +12,15 @@ from engine.analysis.conditions import CONDITIONS
 from engine.space.files.load import load
 from engine.store.records import State
 from engine.store.run import Run
-from ktgtui.questions import Samples
-from ktgtui.screens.analyse import AnalysePage
-from ktgtui.shelf import Shelf
-from ktgtui.snapshot import Wish
-from ktgtui.views.beside import Beside, beside
-from ktgtui.views.choices import Choices
-from ktgtui.views.crossing import Crossing
-from ktgtui.views.curves import Curves
-from ktgtui.views.view import Look, Row, View
+from ktgtui.data.samples import Samples
+from ktgtui.data.snapshot import Wish
+from ktgtui.data.workspace import Shelf
+from ktgtui.screens.analyse.crossing import Crossing
+from ktgtui.screens.analyse.curves import Curves
+from ktgtui.screens.analyse.importance import Choices
+from ktgtui.screens.analyse.runs import Beside, beside
+from ktgtui.screens.analyse.screen import AnalysePage
+from ktgtui.screens.analyse.view import Look, Row, View
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.made import info, records, run_folder

@@ -12,10 +12,10 @@ from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
 from engine.store.records import State, Training
 from engine.store.run import Run
 from ktgtui.app import Workbench
-from ktgtui.ranking import named, ranked
-from ktgtui.screens.best import BestPage
-from ktgtui.screens.form import Form
-from ktgtui.shelf import Shelf
+from ktgtui.data.workspace import Shelf
+from ktgtui.dialogs.form import Form
+from ktgtui.screens.best.ranking import named, ranked
+from ktgtui.screens.best.screen import BestPage
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder

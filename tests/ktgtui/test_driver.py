@@ -11,7 +11,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.drivers.web_driver import WebDriver
 
 from ktgtui.app import Workbench
-from ktgtui.driver import Output, TerminalDriver
+from ktgtui.terminal.driver import Output, TerminalDriver
 
 
 def test_a_terminal_that_is_gone_refuses_nothing() -> None:

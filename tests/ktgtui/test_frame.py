@@ -12,9 +12,9 @@ from textual.color import Color
 
 from ktgtui import theme
 from ktgtui.app import Workbench
-from ktgtui.pages import PAGES
-from ktgtui.screens.listing import Listing
-from ktgtui.settings import Settings
+from ktgtui.config.settings import Settings
+from ktgtui.dialogs.picker import Listing
+from ktgtui.screens.registry import PAGES
 from ktgtui.widgets.bars import fitting
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.screens import text

@@ -17,7 +17,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import Static
 
-from ktgtui.frames import Changes, Frames, Whole
+from ktgtui.terminal.compositor import Changes, Frames, Whole
 
 WIDTH, HEIGHT, CUT = 14, 3, 6
 """Two widgets side by side, the second one from column CUT on."""

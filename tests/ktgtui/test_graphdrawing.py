@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.space.graph import Edge, Graph, edges
-from ktgtui.graphdrawing import HEIGHT, WIDTH, Drawn, draw
+from ktgtui.drawing.graph import HEIGHT, WIDTH, Drawn, draw
 
 MODELS = ("mlp16", "mlp96", "mlp96")
 

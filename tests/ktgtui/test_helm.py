@@ -15,9 +15,9 @@ from engine.space.files.load import load
 from engine.store.files.host_readings import Gpu, Reading, ReadingFile
 from engine.store.files.status import PackStatus, Status
 from engine.store.run import Run
+from ktgtui.actions.control_run import recorded
 from ktgtui.app import Workbench
-from ktgtui.helm import recorded
-from ktgtui.screens.live import LivePage
+from ktgtui.screens.live.screen import LivePage
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import add, info
 from tests.ktgtui.screens import text

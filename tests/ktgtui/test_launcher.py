@@ -10,8 +10,8 @@ import pytest
 
 from engine.errors import SpaceError
 from engine.strategies.command_line import KINDS
-from ktgtui.launcher import COUNTED, Ended, Launcher, Order, estimate, read_order, relative
-from ktgtui.shelf import Shelf
+from ktgtui.actions.launcher import COUNTED, Ended, Launcher, Order, estimate, read_order, relative
+from ktgtui.data.workspace import Shelf
 from tests.ktgtui.made import run_folder
 
 FORM = {"strategy": "random 600", "repeats": "1", "seed": "3", "changes": "epochs=5", "run": ""}

@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from ktgtui.widgets.lines import differing, filled
+from ktgtui.widgets.line_widget import differing, filled
 
 STYLES = (Style.parse("red"), Style.parse("bold blue"))
 WIDTH = 8

@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from ktgtui.app import Workbench
-from ktgtui.pages import PAGES
-from ktgtui.screens.live import LivePage
+from ktgtui.screens.live.screen import LivePage
+from ktgtui.screens.registry import PAGES
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder

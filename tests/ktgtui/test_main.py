@@ -49,7 +49,7 @@ def test_without_a_terminal_it_says_what_works(tmp_path: Path) -> None:
 
 def test_no_torch_and_nothing_slow_before_the_first_paint() -> None:
     code = ("import sys, ktgtui.app; late = [m for m in ('torch', 'scipy', 'numpy', 'plotext', 'engine.space') "
-            "if m in sys.modules]; import ktgtui.shelf, ktgtui.drawing; "
+            "if m in sys.modules]; import ktgtui.data.workspace, ktgtui.drawing.plots; "
             "print(late, [m for m in ('torch', 'scipy.stats') if m in sys.modules])")
     said = python("-c", code)
     assert said.stdout == "[] []\n", said.stderr

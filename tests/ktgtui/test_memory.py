@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from ktgtui.app import Workbench
-from ktgtui.memory import Memory, since
-from ktgtui.snapshot import RunView
+from ktgtui.data.last_visit import Memory, since
+from ktgtui.data.snapshot import RunView
 from tests.ktgtui.conftest import Opened
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text

@@ -11,11 +11,11 @@ from engine.space.files.load import load
 from engine.space.graph import Edge, Graph
 from engine.store.records import State, Training, Trial
 from engine.store.run import Run
-from ktgtui import edgerows, graphlist, queued
 from ktgtui.app import Workbench
-from ktgtui.screens.trial import TrialPage
-from ktgtui.shelf import Shelf
-from ktgtui.snapshot import RunDetail
+from ktgtui.data.snapshot import RunDetail
+from ktgtui.data.workspace import Shelf
+from ktgtui.screens.trial import edge_table, queue_file, queue_results
+from ktgtui.screens.trial.screen import TrialPage
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.made import info, run_folder
@@ -95,20 +95,20 @@ def test_only_searches_with_the_runs_seed_and_protocol_count(tmp_path: Path) -> 
     listed_run(tmp_path / "runs" / "same", graph, 1.25)
     listed_run(tmp_path / "runs" / "other-seed", graph, 9.0, seed=3)
     views = Shelf(tmp_path).look().runs
-    assert {v.name for v in queued.searches(run, views)} == {"same", "other-seed"}
-    assert [t.error for t in queued.read(run, queued.searches(run, views), tmp_path).trials] == [1.25]
+    assert {v.name for v in queue_results.searches(run, views)} == {"same", "other-seed"}
+    assert [t.error for t in queue_results.read(run, queue_results.searches(run, views), tmp_path).trials] == [1.25]
     longer = replace(run, space=run.space.with_protocol({"epochs": 99}))
-    assert queued.read(longer, queued.searches(run, views), tmp_path).trials == ()
+    assert queue_results.read(longer, queue_results.searches(run, views), tmp_path).trials == ()
 
 
 def test_what_cannot_be_read_counts_as_nothing(tmp_path: Path) -> None:
     run = chosen(run_folder(tmp_path / "runs" / "x", "digits/X", n=5, total=5))
     graph = load("digits/X").sample(1, 0)[0]
     view = msgspec.structs.replace(run.view, folder=tmp_path / "gone")
-    graphlist.add(graphlist.path(tmp_path, run.space.slug), graph, "for a test")
-    assert queued.read(run, [view], tmp_path).waiting == {graph.effective().key}
-    graphlist.path(tmp_path, run.space.slug).write_text("no graph\n")
-    assert queued.read(run, [view], tmp_path) .waiting == frozenset()
+    queue_file.add(queue_file.path(tmp_path, run.space.slug), graph, "for a test")
+    assert queue_results.read(run, [view], tmp_path).waiting == {graph.effective().key}
+    queue_file.path(tmp_path, run.space.slug).write_text("no graph\n")
+    assert queue_results.read(run, [view], tmp_path) .waiting == frozenset()
 
 
 def test_losses_stand_at_the_edges_of_the_graph_as_drawn() -> None:
@@ -119,8 +119,8 @@ def test_losses_stand_at_the_edges_of_the_graph_as_drawn() -> None:
                   nodes=effective.nodes, accuracy=(90.0, 91.0))
     training = Training(id=f"{effective.key}.0", graph=str(effective.graph), seed=0, state=State.DONE, epochs=1,
                         accuracy=(90.0, 91.0), losses={"y>1": 0.5, "2>1": 0.25, "y>2": 0.125})
-    assert edgerows.edge_losses(trial, training) == {Edge(0, 1): 0.5, Edge(3, 1): 0.25, Edge(0, 3): 0.125}
-    shown = {str(cell[0]): cell[2] for cell in (edgerows.cells(r, r.gate, ()) for r in edgerows.rows(trial, training, ()))}
+    assert edge_table.edge_losses(trial, training) == {Edge(0, 1): 0.5, Edge(3, 1): 0.25, Edge(0, 3): 0.125}
+    shown = {str(cell[0]): cell[2] for cell in (edge_table.cells(r, r.gate, ()) for r in edge_table.rows(trial, training, ()))}
     assert shown["3>1"] == ("0.2500", "dim")
     assert shown["2>1"] == ("", "dim")
 
@@ -130,8 +130,8 @@ def test_a_twin_is_named_with_the_reason(tmp_path: Path) -> None:
     twins = [t for t in run.trials if t.training and sum(o.training == t.training for o in run.trials) > 1]
     assert twins, "the sample holds graphs that train alike"
     for trial in twins:
-        said = edgerows.alikes(run, trial)
+        said = edge_table.alikes(run, trial)
         assert "the same; #" in said
         assert "cannot reach the target" in said or "node" in said
     alone = next(t for t in run.trials if t.training and t not in twins)
-    assert edgerows.alikes(run, alone) == ""
+    assert edge_table.alikes(run, alone) == ""

@@ -12,12 +12,12 @@ from textual.pilot import Pilot
 from engine.space.files import choices
 from engine.space.files.load import load
 from ktgtui.app import Workbench
-from ktgtui.graphmap import graph_map
-from ktgtui.screens.analyse import AnalysePage
-from ktgtui.screens.form import Form
-from ktgtui.screens.refine import RefinePage
-from ktgtui.shelf import Shelf
-from ktgtui.widgets.grid import Grid
+from ktgtui.data.workspace import Shelf
+from ktgtui.dialogs.form import Form
+from ktgtui.screens.analyse.screen import AnalysePage
+from ktgtui.screens.refine.graph_map import graph_map
+from ktgtui.screens.refine.map_grid import Grid
+from ktgtui.screens.refine.screen import RefinePage
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder

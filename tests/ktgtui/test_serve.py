@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from ktgtui import __main__ as front
-from ktgtui import serve
+from ktgtui.terminal import serve
 
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("textual_serve")

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ktgtui import bindings
 from ktgtui.app import Workbench
-from ktgtui.settings import Settings, SettingsError, commented, path, read, write
+from ktgtui.config import keymap
+from ktgtui.config.settings import Settings, SettingsError, commented, path, read, write
 from tests.ktgtui.conftest import until
 from tests.ktgtui.test_main import ktgtui
 
@@ -20,7 +20,7 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_written_file_changes_nothing_and_its_lines_can_be_used(tmp_path: Path) -> None:
-    text = commented(list(bindings.every()))
+    text = commented(list(keymap.every()))
     file = tmp_path / "deep" / "settings.toml"
     assert write(file, text)
     assert read(file) == Settings()
@@ -81,7 +81,7 @@ async def test_keys_follow_the_settings_and_the_page_begins_where_they_say(study
 async def test_every_binding_has_an_id_and_says_what_it_does() -> None:
     from importlib import import_module
 
-    for place in bindings.PLACES:
+    for place in keymap.PLACES:
         module, _, name = place.partition(":")
         for binding in getattr(import_module(f"ktgtui.{module}"), name).BINDINGS:
             assert binding.id, (place, binding)

@@ -11,7 +11,7 @@ from textual.widgets import TextArea
 from engine.space.files import notes
 from engine.space.files.load import load
 from ktgtui.app import Workbench
-from ktgtui.screens.editor import Editor
+from ktgtui.dialogs.editor import Editor
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.screens import text

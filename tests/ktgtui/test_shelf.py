@@ -12,8 +12,8 @@ from engine.space.files.load import load
 from engine.store.files.status import PackStatus, Status, write_status
 from engine.store.lock.lock import RunLock
 from engine.store.run import Run
-from ktgtui.shelf import Shelf
-from ktgtui.snapshot import Snapshot, SpaceView, Wish
+from ktgtui.data.snapshot import Snapshot, SpaceView, Wish
+from ktgtui.data.workspace import Shelf
 from tests.ktgtui.made import add, info, run_folder
 
 

@@ -8,7 +8,7 @@ from engine.space.files.load import load
 from engine.store.files.status import Status
 from engine.store.run import Run
 from ktgtui.app import Workbench
-from ktgtui.screens.form import Form
+from ktgtui.dialogs.form import Form
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.made import add, info

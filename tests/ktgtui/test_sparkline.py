@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.store.records import Curve
-from ktgtui.sparkline import LEVELS, sparkline, told
+from ktgtui.drawing.sparkline import LEVELS, sparkline, told
 
 
 def test_each_value_is_a_level_and_a_gap_a_blank() -> None:

@@ -11,11 +11,11 @@ from textual.pilot import Pilot
 from engine.analysis.conditions import by_phrase
 from engine.space.files.choices import Choice
 from engine.space.files.load import load
-from ktgtui.launcher import Launcher, Order
-from ktgtui.questions import Samples
-from ktgtui.shelf import Shelf
-from ktgtui.snapshot import RunView, Snapshot, SpaceView
-from ktgtui.tour import LEVELS, START, STEPS, Kind, chain, evidence, stop
+from ktgtui.actions.launcher import Launcher, Order
+from ktgtui.data.samples import Samples
+from ktgtui.data.snapshot import RunView, Snapshot, SpaceView
+from ktgtui.data.workspace import Shelf
+from ktgtui.tour.steps import LEVELS, START, STEPS, Kind, chain, evidence, stop
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text

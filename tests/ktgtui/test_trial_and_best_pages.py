@@ -11,15 +11,16 @@ import pytest
 from engine.space.files.load import load
 from engine.space.graph import Graph, edges
 from engine.strategies.fixed import listed
-from ktgtui import clipboard, graphlist, turning
 from ktgtui.app import Workbench
-from ktgtui.ranking import ranked
-from ktgtui.screens.best import BestPage
-from ktgtui.screens.listing import Listing
-from ktgtui.screens.live import LivePage
-from ktgtui.screens.refine import RefinePage
-from ktgtui.screens.trial import TrialPage
-from ktgtui.shelf import Shelf
+from ktgtui.data.workspace import Shelf
+from ktgtui.dialogs.picker import Listing
+from ktgtui.screens.best.ranking import ranked
+from ktgtui.screens.best.screen import BestPage
+from ktgtui.screens.live.screen import LivePage
+from ktgtui.screens.refine.screen import RefinePage
+from ktgtui.screens.trial import queue_file, what_if
+from ktgtui.screens.trial.screen import TrialPage
+from ktgtui.terminal import clipboard
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import error_of, run_folder
@@ -74,7 +75,7 @@ async def test_turning_a_gate_shows_the_known_neighbour_or_queues_it(tmp_path: P
         await pilot.press("a")
         assert not (tmp_path / "queues").exists(), "the graph itself is trained: nothing to queue"
         await pilot.press("right", "a", "a")
-        waiting = graphlist.read(tmp_path / "queues" / "digits-X.txt")
+        waiting = queue_file.read(tmp_path / "queues" / "digits-X.txt")
         assert waiting == (other.canonical(),)
         assert graphlist_is_searchable(tmp_path / "queues" / "digits-X.txt") == [other.canonical()]
         await pilot.press("escape")
@@ -91,11 +92,11 @@ def test_a_queue_is_searched_as_its_run_was(tmp_path: Path) -> None:
     run = Shelf(folder).look().chosen
     assert run
     changed = replace(run, space=run.space.with_protocol({"epochs": 3}))
-    made = turning.order(changed, run.space, "digits/X", tmp_path)
+    made = what_if.order(changed, run.space, "digits/X", tmp_path)
     assert made.command() == ("python -m engine.search digits/X --graphs queues/digits-X.txt --repeats 1 --seed 7 "
                               "--set protocol.epochs=3 --run runs/digits-X-queue")
     (tmp_path / "runs" / "digits-X-queue").mkdir()
-    assert turning.order(run, run.space, "digits/X", tmp_path).run == "runs/digits-X-queue1"
+    assert what_if.order(run, run.space, "digits/X", tmp_path).run == "runs/digits-X-queue1"
 
 
 async def test_the_best_graphs_stand_beside_dml(tmp_path: Path, opened: Opened) -> None:

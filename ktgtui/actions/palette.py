@@ -1,0 +1,142 @@
+"""The lists that can be called up anywhere: the keys, places to go, what was done, what to constrain next."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from ktgtui.actions.selection import work_on
+from ktgtui.data.last_visit import since
+from ktgtui.dialogs.picker import Entry, Listing
+from ktgtui.drawing import formatting
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+
+    from engine.analysis.advice.advise import Advised
+    from ktgtui.app import Workbench
+
+
+FOREIGN = {"app.focus_next": "next part of the page", "app.focus_previous": "part before"}
+"""Textual's own bindings in words."""
+UNTOLD = {"screen.copy_text", "help_quit", "app.help_quit"}
+"""Of Textual too: text is not selected by mouse here; `y` copies."""
+
+
+def keys(app: Workbench) -> None:
+    """Every key that does something here; Enter does it."""
+    keys: dict[str, list[str]] = {}
+    actions: dict[str, tuple[DOMNode, str, str]] = {}
+    every = sorted(app.screen.active_bindings.values(), key=lambda active: not active.binding.show)  # own keys first
+    for active in every:
+        binding = active.binding
+        if binding.action in UNTOLD:
+            continue
+        keys.setdefault(binding.action, []).append(binding.key_display or app.get_key_display(binding))
+        does = FOREIGN.get(binding.action, binding.description) or binding.action
+        actions.setdefault(binding.action, (active.node, binding.action, does))
+    entries = [Entry(name, "  ".join(dict.fromkeys(keys[name])), does) for name, (_, _, does) in actions.items()]
+
+    async def taken(name: str | None) -> None:
+        if name is not None:
+            node, action, _ = actions[name]
+            await app.run_action(action, node)
+
+    app.push_screen(Listing("key", entries, "do it"), taken)
+
+
+def places(app: Workbench) -> None:
+    """Pages, runs and spaces; Enter goes there."""
+    shot = app.snapshot
+    entries = [Entry(f"page {name}", name, "page") for name in app.MODES]
+    entries += [Entry(f"run {r.folder}", r.name, f"run, {r.phase} {formatting.progress(r.done, r.total)}")
+                for r in shot.runs]
+    entries += [Entry(f"space {s.reference}", s.name, "space, " + ("; ".join(s.phrases) or "no constraint"))
+                for s in shot.spaces if not s.error]
+
+    def taken(name: str | None) -> None:
+        kind, _, target = (name or "").partition(" ")
+        if kind == "page":
+            app.switch_mode(target)
+        elif kind == "run":
+            app.choose(Path(target))
+            app.switch_mode("live")
+        elif kind == "space":
+            work_on(app, target)
+            app.switch_mode("refine")
+
+    app.push_screen(Listing("go to", entries, "go"), taken)
+
+
+def commands(app: Workbench) -> None:
+    """The headless command of everything done here, newest first; Enter copies it."""
+    entries = [Entry(str(i), command, "", command) for i, command in reversed(list(enumerate(app.deeds.commands)))]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.copy(app.deeds.commands[int(name)])
+
+    app.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
+
+
+def news(app: Workbench) -> None:
+    """What happened since the last visit; Enter goes to the run."""
+    visit = app.last_visit
+    entries = [Entry(str(n.run), n.name, n.said, f"{n.name}: {n.said}") for n in app.news]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.choose(Path(name))
+            app.switch_mode("live")
+
+    title = f"since {since(visit, time.time())}" if visit else "news"
+    app.push_screen(Listing(title, entries, "go there", "nothing happened since the last visit"), taken)
+
+
+def log(app: Workbench) -> None:
+    """The chosen run's log, newest first; Enter copies a line."""
+    lines = app.snapshot.chosen.log if app.snapshot.chosen else ()
+    entries = [Entry(str(i), line, "", line) for i, line in reversed(list(enumerate(lines)))]
+
+    def taken(name: str | None) -> None:
+        if name is not None:
+            app.copy(lines[int(name)])
+
+    app.push_screen(Listing("log", entries, "copy", "no log yet"), taken)
+
+
+def advice(app: Workbench) -> None:
+    """Constraints ranked by what the chosen run's trials say; Enter takes one to the refine page."""
+    run = app.snapshot.chosen
+    if run is None:
+        app.notify("no run chosen", severity="warning")
+        return
+    known = app.samples
+
+    def ask() -> Advised:
+        from engine.analysis.advice.advise import advise
+
+        return advise(known.of(run))
+
+    app.thinker.ask("advice", ask, lambda found: _advised(app, found))
+
+
+def _advised(app: Workbench, found: Advised | EngineError) -> None:
+    if isinstance(found, EngineError):
+        app.notify(str(found), severity="warning", markup=False)
+        return
+    from engine.analysis.advice.advise import reason
+
+    entries = []
+    for one in found.ranked:
+        sure = "sure " if one.is_sure else "     "
+        median = f"n = {one.child.n:,}  median {one.child.median:.2f} %"
+        entries.append(Entry(one.phrase, one.phrase, f"{sure} {median}", reason(one, found)))
+
+    def taken(phrase: str | None) -> None:
+        if phrase:
+            app.refine(phrase)
+
+    app.push_screen(Listing("constraint", entries, "refine with it"), taken)

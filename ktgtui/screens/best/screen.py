@@ -1,0 +1,284 @@
+"""The paper's Table 2 for one run: the best graphs beside DML and the like, trained again with fresh seeds if asked.
+
+What was selected on flatters; what a retraining with fresh seeds says stands beside it. The test set stays closed until
+a person writes that it is to be opened, and then the run says so for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.widget import Widget
+
+from engine.analysis.diagnostics.certificate import Certificate, certify
+from engine.analysis.repeats.paired import paired
+from engine.errors import EngineError, StoreError
+from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
+from engine.store.records import Trial
+from ktgtui.actions import jobs
+from ktgtui.data.snapshot import RunDetail, Snapshot
+from ktgtui.dialogs.form import Field, Form, Values
+from ktgtui.drawing import formatting
+from ktgtui.drawing.graph import Drawn, draw
+from ktgtui.drawing.trial_cells import Keep, cells, gate_titles, keeper
+from ktgtui.screens.base import Page
+from ktgtui.screens.best.ranking import Ranked, named, ranked, retrained
+from ktgtui.widgets.prompt import Prompt
+from ktgtui.widgets.static_lines import Sketch
+from ktgtui.widgets.table import Cell, Column, Table
+from ktgtui.widgets.text_block import Note, Paragraph
+
+FIXED = (Column("", 4, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
+         Column("n", 2, right=True), Column("models", 17, least=92))
+AGAIN = Column("again acc %", 12, right=True)
+TEST = Column("test acc %", 12, right=True)
+TALL = 34
+"""Screen lines from which the graph under the cursor is drawn too."""
+OPEN = "open the test set"
+"""What must be written out to do so."""
+
+Rows = tuple[tuple[Ranked, ...], tuple[Ranked, ...]]
+"""Named graphs, and the drawn ones best first."""
+
+
+class BestPage(Page):
+    """Named graphs on top, then the best; what each stands for against DML below."""
+
+    TITLE = "best"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("E", "evaluate", "train again", id="best.evaluate"),
+        Binding("e", "report", "export report", id="best.report"),
+        Binding("slash", "filter", "filter", key_display="/", id="best.filter"),
+        Binding("escape", "unfilter", "all graphs", show=False, id="best.unfilter"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: object = None
+        self._evaluations: tuple[Evaluation, ...] = ()
+        self._stamp: tuple[object, ...] = ()
+        """Of the evaluations' file when it was last asked for."""
+        self._dml: dict[tuple[str, ...], Ranked] = {}
+        """The DML graph by its nodes' models."""
+        self._certificate: Certificate | None = None
+        self._rows: Rows = ((), ())
+        self._filter = ""
+        self._keep: Keep | None = None
+
+    def body(self) -> Iterable[Widget]:
+        yield Note(id="best-head")
+        yield Table[Ranked](FIXED, lambda r: (), lambda r: (r.place > 0, r.trial.key), "no graph with a result yet",
+                            moved=self._moved, id="ranking")
+        yield Prompt("filter", "a key, or a phrase: L[y,aux] = through", id="filter")
+        yield Note(id="best-foot")
+        yield Sketch(id="best-sketch")
+
+    @property
+    def _table(self) -> Table[Ranked]:
+        return self.query_one("#ranking", Table)
+
+    def show(self, snapshot: Snapshot) -> None:
+        run = snapshot.chosen
+        if run is None:
+            self.query_one("#best-head", Note).show([[("no run chosen", "dim")]])
+            return
+        stamp = (run.view.folder, _stamp(run))
+        if self._asked is not run.trials or self._stamp != stamp:
+            if self._asked is not run.trials:
+                self._certify(run)
+            self._asked, self._stamp = run.trials, stamp
+            self.workbench.thinker.ask("best", lambda: _read(run), lambda found: self._answered(run, found))
+        self._tell(run)
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one(Sketch).display = self.size.height >= TALL
+
+    def _answered(self, run: RunDetail, found: tuple[Rows, tuple[Evaluation, ...]] | EngineError) -> None:
+        if isinstance(found, EngineError):
+            self.notify(str(found), severity="error", markup=False)
+            return
+        if run.trials is not self._asked or not self.is_mounted:
+            return
+        self._rows, self._evaluations = found
+        besides, drawn = self._rows
+        self._dml = {r.graph.models: r for r in (*besides, *drawn) if r.is_dml}
+        titles = tuple(Column(t, 3, least=72) for t in gate_titles(run.space.nodes))
+        edges = len(titles)
+        again = (AGAIN,) if self._evaluations else ()
+        test = (TEST,) if any(e.test for e in self._evaluations) else ()
+        self._table._cells = lambda row: _cells(row, edges, bool(again), bool(test))
+        self._columns = (*FIXED, *again, *test, *titles, Column("known as", 10, grows=True, least=100))
+        self._fill(run)
+
+    _columns: tuple[Column, ...] = FIXED
+
+    def _fill(self, run: RunDetail) -> None:
+        """The rows that pass the filter; what they are held against stays."""
+        besides, drawn = self._rows
+        kept = drawn if self._keep is None else tuple(row for row in drawn if self._keep(row.trial))
+        self._table.empty = "no graph passes the filter" if self._filter else "no graph with a result yet"
+        self._table.show((*besides, *kept), self._columns)
+        self._tell(run)
+
+    def action_filter(self) -> None:
+        self.query_one("#filter", Prompt).ask(self._filter)
+
+    def action_unfilter(self) -> None:
+        if self._filter and (run := self.workbench.snapshot.chosen):
+            self._filter, self._keep = "", None
+            self._fill(run)
+        else:
+            self.workbench.action_calm()
+
+    @on(Prompt.Answered, "#filter")
+    def _filtered(self, event: Prompt.Answered) -> None:
+        run, text = self.workbench.snapshot.chosen, event.text.strip()
+        if run is None:
+            return
+        try:
+            self._filter, self._keep = text, keeper(text, run.space) if text else None
+        except EngineError as error:
+            event.prompt.complain(str(error))
+            return
+        event.prompt.close()
+        self._fill(run)
+        self._table.focus()
+
+    def _certify(self, run: RunDetail) -> None:
+        """Hold a finished exhaustive run against its space."""
+        self._certificate = None
+        if run.view.strategy == "exhaustive" and run.view.done == run.info.total:
+            self.workbench.thinker.ask(
+                "certificate",
+                lambda: certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats),
+                lambda found: self._certified_by(run, found),
+            )
+
+    def _certified_by(self, run: RunDetail, found: Certificate | EngineError) -> None:
+        if not isinstance(found, EngineError) and self._asked is run.trials:
+            self._certificate = found
+            self._tell(run)
+
+    def _tell(self, run: RunDetail) -> None:
+        sealed = remark(self._evaluations) or "the test set is closed"
+        head: Paragraph = [(f"{run.view.name}  ", "accent"), (run.space.name, ""),
+                           ("  validation errors; the best of many flatter themselves.  ", "dim"),
+                           (sealed, "warn" if remark(self._evaluations) else "dim")]
+        certificate = self._certificate
+        proof: Paragraph = [(f"{len(self._table.rows):,} shown: {self._filter}  ", "accent")] if self._filter else []
+        if certificate is not None:
+            proof = [*proof, (certificate.words(), "good" if certificate.is_complete else "bad")]
+        self.query_one("#best-head", Note).show([head, proof])
+        self._compare()
+
+    def _compare(self) -> None:
+        """The graph under the cursor against DML of the same nodes, repeat by repeat."""
+        row = self._table.current
+        if row is None:
+            return
+        dml = self._dml.get(row.graph.models)
+        told = [[(str(row.graph), "")], against("in the search", row.trials, row, dml)]
+        if row.again:
+            told.append(against("trained again with fresh seeds", retrained(row), row, dml, retrained(dml) if dml else ()))
+        self.query_one("#best-foot", Note).show(told)
+        self.query_one(Sketch).show(draw(Drawn(row.graph, row.trial.accuracy), self.workbench.plain))
+
+    def _moved(self, row: Ranked) -> None:
+        self._compare()
+
+    @on(Table.Taken, "#ranking")
+    def _taken(self, event: Table.Taken) -> None:
+        if event.row.place:
+            self.workbench.open_trial(event.row.trial.number)
+        else:
+            self.notify("this graph was trained besides the draws: it has no trial")
+
+    def action_report(self) -> None:
+        """Write the run's report to reports/."""
+        run = self.workbench.snapshot.chosen
+        if run is not None and not self.workbench.refuses():
+            jobs.send(self.workbench, jobs.report(run.view.folder, self.workbench.folder))
+
+    def action_evaluate(self) -> None:
+        """Ask which graphs to train again with fresh seeds, and whether the test set is to be opened."""
+        run = self.workbench.snapshot.chosen
+        if run is None or self.workbench.refuses():
+            return
+        if run.view.live:
+            self.notify("a run that is being searched cannot be evaluated: wait for its end", severity="warning")
+            return
+        fields = [Field("graphs", "best dml", "best, topN, dml, keys"), Field("repeats", "5"),
+                  Field("test", hint=f"closed; write '{OPEN}' to open it for good")]
+        form = Form(f"train graphs of {run.view.name} again", fields, lambda values: self._plan(run, values))
+        self.workbench.push_screen(form, lambda values: self._evaluate(run, values))
+
+    def _plan(self, run: RunDetail, values: Values) -> Sequence[Paragraph]:
+        errand, test = self._errand(run, values)
+        told: list[Paragraph] = [[("fresh seeds that chose nothing: what the graphs are worth without the luck they were "
+                                   "chosen for", "")], [(errand.command(), "dim")]]
+        if test:
+            told.insert(1, [("the test set is opened, and the run says so for good", "bad")])
+        return told
+
+    def _errand(self, run: RunDetail, values: Values) -> tuple[jobs.Errand, bool]:
+        wish, repeats = values["test"].strip(), values["repeats"].strip()
+        if wish and wish != OPEN:
+            raise StoreError(f"test: write '{OPEN}', or nothing to leave it closed")
+        if not repeats.isdigit() or not int(repeats):
+            raise StoreError(f"repeats: must be a number from 1 on, got {repeats!r}")
+        graphs = values["graphs"].replace(",", " ").split() or ["best"]
+        return jobs.evaluation(run.view.folder, self.workbench.folder, graphs, int(repeats), bool(wish)), bool(wish)
+
+    def _evaluate(self, run: RunDetail, values: Values | None) -> None:
+        if values is not None:
+            jobs.send(self.workbench, self._errand(run, values)[0], self._again)
+
+    def _again(self) -> None:
+        if self.is_current:
+            self.show(self.workbench.snapshot)
+
+
+def _stamp(run: RunDetail) -> tuple[int, int]:
+    """What tells whether evaluations were added."""
+    try:
+        found = (run.view.folder / EVALUATIONS).stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...]]:
+    """Rows and evaluations of a run. Raises StoreError for a damaged file."""
+    evaluations = tuple(read_evaluations(run.view.folder))
+    drawn = ranked(run.trials, evaluations)
+    return (named(run.trainings, drawn[0].graph.models, evaluations) if drawn else (), drawn), evaluations
+
+
+def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, others: Sequence[Trial] | None = None) -> Paragraph:
+    """A graph beside DML of its nodes, paired over the repeats that both have."""
+    if dml is None:
+        return [(f"{how}: DML of these nodes was not trained in this run", "dim")]
+    if dml.trial.key == row.trial.key:
+        return [(f"{how}: this is DML of these nodes (losses summed)", "accent")]
+    trials = dml.trials if others is None else others
+    try:
+        found = paired([*own, *trials], row.trial.key, dml.trial.key)
+    except EngineError:
+        return [(f"{how}: DML of these nodes was not trained in the same repeats", "dim")]
+    if len(found.differences) < 2:
+        lead = "better" if found.mean < 0 else "worse"
+        return [(f"{how}: {abs(found.mean):.2f} points {lead} than DML of these nodes, one repeat each", "accent")]
+    return [(f"{how}: ", ""), (found.words("this graph", "DML"), "accent")]
+
+
+def _cells(row: Ranked, edges: int, again: bool, test: bool) -> Sequence[Cell]:
+    _, _, _, models, *gates = cells(row.trial)
+    place: Cell = (str(row.place), "dim") if row.place else ("DML" if row.is_dml else "ref", "accent")
+    figures = [(str(f) if f else "", "accent") for f, shown in ((row.validation, again), (row.test, test)) if shown]
+    shown = gates if len(gates) == edges else [("", "")] * edges
+    return (place, f"{row.error:.2f}", (formatting.percent(row.spread), "dim"), str(len(row.errors)), models, *figures, *shown,
+            (row.known_as, "good"))
