@@ -20,7 +20,7 @@ from ktgtui.actions.selection import on_disk, reference_of
 from ktgtui.data.samples import Consequence, Regret
 from ktgtui.data.snapshot import RunDetail
 from ktgtui.dialogs.form import Field, Form, Values
-from ktgtui.widgets.text_block import Paragraph
+from ktgtui.drawing.text import Paragraph
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench

@@ -14,7 +14,7 @@ from engine.space.what_if import inside
 from ktgtui.data.snapshot import SpaceView
 from ktgtui.dialogs.editor import Editor
 from ktgtui.dialogs.picker import Entry, Listing
-from ktgtui.widgets.text_block import Paragraph
+from ktgtui.drawing.text import Paragraph
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench

@@ -12,7 +12,7 @@ from ktgtui.actions.jobs import seen
 from ktgtui.actions.launcher import COUNTED, estimate, read_order, relative
 from ktgtui.dialogs.form import Field, Form, Values
 from ktgtui.drawing import formatting
-from ktgtui.widgets.text_block import Paragraph
+from ktgtui.drawing.text import Paragraph
 
 if TYPE_CHECKING:
     from ktgtui.app import Workbench

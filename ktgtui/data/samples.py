@@ -122,3 +122,12 @@ def _regret(sample: Sample, kept: Mask) -> Regret:
         return float(lost[: max(1, round(part * len(lost)))].mean())
 
     return Regret(float(sample.errors[order[0]]), bool(lost[0]), share(0.01), share(0.05))
+
+
+def standing(label: str, verdict: Verdict | None) -> str:
+    """A value against all others in a word."""
+    if verdict is None:
+        return "too few"
+    if verdict.kind == "dominates":
+        return "better" if verdict.leader == label else "worse"
+    return verdict.kind

@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from engine.errors import EngineError
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.drawing.text import Paragraph
+from ktgtui.widgets.text_block import Note
 
 Tell = Callable[[str], Sequence[Paragraph]]
 

@@ -13,7 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from engine.errors import EngineError
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.drawing.text import Paragraph
+from ktgtui.widgets.text_block import Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from ktgtui.widgets.table import Column, Table
+from ktgtui.drawing.text import Column
+from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.space.files.choices import Choice
     from ktgtui.app import Workbench
     from ktgtui.data.snapshot import Snapshot
-    from ktgtui.widgets.text_block import Paragraph
+    from ktgtui.drawing.text import Paragraph
 
 
 class Guide:

@@ -145,7 +145,7 @@ def evidence(known: Samples, run: RunDetail, phrase: str) -> Evidence:
     from engine.analysis.advice.advise import advise
     from engine.analysis.conditions import by_phrase
     from engine.analysis.verdict import against_rest
-    from ktgtui.screens.analyse.curves import standing
+    from ktgtui.data.samples import standing
 
     sample = known.of(run)
     parted = by_phrase(sample, phrase, run.space)

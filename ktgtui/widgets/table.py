@@ -17,27 +17,10 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 
+from ktgtui.drawing.text import Cell, Column
 from ktgtui.widgets.line_widget import Lines, Pieces
 
 R = TypeVar("R")
-
-Cell = str | tuple[str, str]
-"""Text, or text with a role of the palette."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table."""
-
-    title: str
-    width: int
-    """Characters; for the column that `grows`, the least."""
-    right: bool = False
-    """Numbers stand at the right."""
-    grows: bool = False
-    """Takes what the others leave."""
-    least: int = 0
-    """Table width below which the column is left out."""
 
 
 class Table(Lines, Generic[R], can_focus=True):

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
+from ktgtui.drawing.text import Paragraph
 from ktgtui.widgets.line_widget import Lines, Pieces
-
-Paragraph = Sequence[tuple[str, str]]
-"""Pieces of text with a role of the palette each."""
 
 
 class Note(Lines):

@@ -12,8 +12,8 @@ from engine.space.catalogue import GATES
 from ktgtui.data.samples import Samples
 from ktgtui.data.snapshot import RunDetail
 from ktgtui.drawing.plots import EdfFigure, Panels
+from ktgtui.drawing.text import Cell, Column
 from ktgtui.screens.analyse.view import Look, Row, below, drawn_range, size, under
-from ktgtui.widgets.table import Cell, Column
 
 FEW = 10
 """Graphs below which a cell's median is printed dim: it says little."""

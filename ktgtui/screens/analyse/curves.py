@@ -11,11 +11,11 @@ from engine.analysis.edf import Edf
 from engine.analysis.importance import Enrichment, winners
 from engine.analysis.verdict import Verdict, against_rest
 from engine.report.figures.terminal_plot import LETTERS
-from ktgtui.data.samples import Samples
+from ktgtui.data.samples import Samples, standing
 from ktgtui.data.snapshot import RunDetail
 from ktgtui.drawing.plots import EdfFigure
+from ktgtui.drawing.text import Cell, Column
 from ktgtui.screens.analyse.view import Look, Paragraph, Row, below, drawn_range, quantiles, size, under
-from ktgtui.widgets.table import Cell, Column
 
 TOP = 0.05
 """The best graphs whose values are counted: 1 % of 600 would be six graphs."""
@@ -120,15 +120,6 @@ def drawn(
         return None
     dotted = tuple((i, b) for i, _ in shown if (b := bands[i]) is not None) if banded else ()
     return EdfFigure(tuple(shown), *limits, dotted)
-
-
-def standing(label: str, verdict: Verdict | None) -> str:
-    """A value against all others in a word."""
-    if verdict is None:
-        return "too few"
-    if verdict.kind == "dominates":
-        return "better" if verdict.leader == label else "worse"
-    return verdict.kind
 
 
 def enriched(best: Enrichment) -> str:

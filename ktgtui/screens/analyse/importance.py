@@ -9,8 +9,8 @@ from engine.analysis.conditions import CONDITIONS
 from engine.analysis.importance import Share, importance
 from ktgtui.data.samples import Samples
 from ktgtui.data.snapshot import RunDetail
+from ktgtui.drawing.text import Cell, Column
 from ktgtui.screens.analyse.view import Look, Paragraph, Row
-from ktgtui.widgets.table import Cell, Column
 
 TITLES = {c.variable: c for c in CONDITIONS.values()}
 SHOWN = 24

@@ -13,12 +13,12 @@ from engine.analysis.sample import Sample
 from engine.analysis.verdict import Verdict, verdict
 from engine.errors import EngineError
 from engine.report.figures.terminal_plot import LETTERS
-from ktgtui.data.samples import Samples
+from ktgtui.data.samples import Samples, standing
 from ktgtui.data.snapshot import RunDetail, RunView
 from ktgtui.drawing.plots import EdfFigure
-from ktgtui.screens.analyse.curves import ROLES, drawn, standing
+from ktgtui.drawing.text import Cell, Column
+from ktgtui.screens.analyse.curves import ROLES, drawn
 from ktgtui.screens.analyse.view import Look, Paragraph, Row, below, drawn_range, quantiles, size, under
-from ktgtui.widgets.table import Cell, Column
 
 COLUMNS = (
     Column("", 3),

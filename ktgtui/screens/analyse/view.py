@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ktgtui.drawing import formatting
-from ktgtui.widgets.table import Cell, Column
+from ktgtui.drawing.text import Cell, Column
 
 if TYPE_CHECKING:
     from engine.analysis.edf import Edf

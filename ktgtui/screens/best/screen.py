@@ -24,13 +24,14 @@ from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.dialogs.form import Field, Form, Values
 from ktgtui.drawing import formatting
 from ktgtui.drawing.graph import Drawn, draw
+from ktgtui.drawing.text import Cell, Column, Paragraph
 from ktgtui.drawing.trial_cells import Keep, cells, gate_titles, keeper
 from ktgtui.screens.base import Page
 from ktgtui.screens.best.ranking import Ranked, named, ranked, retrained
 from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.static_lines import Sketch
-from ktgtui.widgets.table import Cell, Column, Table
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.widgets.table import Table
+from ktgtui.widgets.text_block import Note
 
 FIXED = (Column("", 4, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
          Column("n", 2, right=True), Column("models", 17, least=92))

@@ -15,12 +15,13 @@ from engine.store.records import Trial
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.drawing import formatting
 from ktgtui.drawing.sparkline import told
+from ktgtui.drawing.text import Column
 from ktgtui.drawing.trial_cells import Keep, Order, arranged, cells, gate_titles, keeper
 from ktgtui.screens.base import Page
 from ktgtui.screens.live.panes import PANES, clock
 from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.static_lines import Sketch
-from ktgtui.widgets.table import Column, Table
+from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
 
 FIXED = (Column("#", 6, right=True), Column("error", 6, right=True), Column("outcome", 8),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.space.counting.counts import Counts
 from ktgtui.data.samples import Consequence, Regret
-from ktgtui.widgets.text_block import Paragraph
+from ktgtui.drawing.text import Paragraph
 
 
 def verdict(found: Consequence) -> Paragraph:

@@ -26,13 +26,14 @@ from ktgtui.actions.selection import subject
 from ktgtui.data.samples import Consequence, consequence
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.drawing.plots import edf_figure
+from ktgtui.drawing.text import Paragraph
 from ktgtui.screens.base import Page
 from ktgtui.screens.refine.completion import complete, words
 from ktgtui.screens.refine.graph_map import MOST, GraphMap, Spot, graph_map, struck
 from ktgtui.screens.refine.map_grid import Grid
 from ktgtui.screens.refine.preview_text import comparison, counts, verdict
 from ktgtui.widgets.plot import Plot
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.widgets.text_block import Note
 
 
 class Completer(Suggester):

@@ -15,10 +15,11 @@ from engine.errors import EngineError
 from ktgtui.data.last_visit import since
 from ktgtui.data.snapshot import RunView, Snapshot, SpaceView
 from ktgtui.drawing import formatting
+from ktgtui.drawing.text import Cell, Column, Paragraph
 from ktgtui.screens.base import Page
 from ktgtui.widgets.plot import Plot
-from ktgtui.widgets.table import Cell, Column, Table
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.widgets.table import Table
+from ktgtui.widgets.text_block import Note
 
 SPACES = (
     Column("space", 16, grows=True),

@@ -10,10 +10,9 @@ from engine.space.graph import LABEL, Edge, Graph
 from engine.space.text.describe_graph import name, why_equal
 from engine.store.records import Training, Trial
 from ktgtui.data.snapshot import RunDetail
+from ktgtui.drawing.text import Cell, Paragraph
 from ktgtui.drawing.trial_cells import short
 from ktgtui.screens.trial.queue_results import NOTHING, Queued
-from ktgtui.widgets.table import Cell
-from ktgtui.widgets.text_block import Paragraph
 
 
 @dataclass(frozen=True, slots=True)

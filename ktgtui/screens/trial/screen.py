@@ -24,14 +24,15 @@ from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.drawing.graph import Drawn, draw
 from ktgtui.drawing.plots import CurveFigure
+from ktgtui.drawing.text import Cell, Column, Paragraph
 from ktgtui.screens.base import Page
 from ktgtui.screens.trial import queue_file, queue_results, what_if
 from ktgtui.screens.trial.edge_table import Row, cells, foot, head, rows
 from ktgtui.screens.trial.queue_results import NOTHING, Queued
 from ktgtui.widgets.plot import Plot
 from ktgtui.widgets.static_lines import Sketch
-from ktgtui.widgets.table import Cell, Column, Table
-from ktgtui.widgets.text_block import Note, Paragraph
+from ktgtui.widgets.table import Table
+from ktgtui.widgets.text_block import Note
 
 
 class TrialPage(Page):
