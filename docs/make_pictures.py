@@ -21,8 +21,8 @@ from textual.strip import Strip
 from engine.space.files.load import load
 from engine.store.folder import space_of
 from engine.store.reader import RunReader, find_runs
-from ktgtui import app
 from ktgtui.app import Workbench
+from ktgtui.context import Session
 
 SIZE = (112, 36)
 PICTURES = Path(__file__).parent / "pictures"
@@ -80,23 +80,13 @@ async def settled(pilot: Pilot[None], shows: str) -> None:
     await pilot.pause(0.5)
 
 
-class Pictured(Workbench):
-    """The workbench, called by the same name wherever the pictures are made."""
-
-    CSS_PATH = Path(app.__file__).parent / "ktgtui.tcss"
-
-    @property
-    def place(self) -> str:
-        return "~/study"
-
-
 async def take(study: Path, shot: Shot, run: Path) -> None:
-    bench = Pictured(study, readonly=True, look="dark")
+    bench = Workbench(study, readonly=True, look="dark")
     async with bench.run_test(size=SIZE) as pilot:
-        while not bench.snapshot.ready:
+        while not bench.context.snapshot.ready:
             await pilot.pause(0.05)
-        bench.choose(run)
-        while bench.snapshot.chosen is None or bench.snapshot.chosen.view.folder != run:
+        bench.context.select_run(run)
+        while bench.context.snapshot.chosen is None or bench.context.snapshot.chosen.view.folder != run:
             await pilot.pause(0.05)
         await pilot.press(*shot.keys)
         await settled(pilot, shot.shows) if shot.name != "workbench-keys" else await pilot.pause(1)
@@ -156,6 +146,7 @@ def _colour(colour: object, otherwise: str) -> tuple[int, int, int]:
 
 
 def main() -> None:
+    Session.place = property(lambda _: "~/study")  # the same wherever the pictures are made
     study = Path(sys.argv[1])
     runs = newest(study)
     wanted = sys.argv[2:]

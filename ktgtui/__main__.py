@@ -83,10 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _settings() -> int:
+    from ktgtui.app import bound
     from ktgtui.config import keymap, settings
 
     file = settings.path()
-    print(file if settings.write(file, settings.commented(list(keymap.every()))) else f"{file} (it was there)")
+    print(file if settings.write(file, settings.commented(list(keymap.every(bound())))) else f"{file} (it was there)")
     return 0
 
 
@@ -110,7 +111,7 @@ def _open(options: argparse.Namespace) -> int:
     app = Workbench(options.folder, readonly=options.readonly, look=options.theme or chosen.theme, settings=chosen)
     app.run()
     if app.return_code == 1:
-        print(f"error: the workbench broke off; {app.last_words}", file=sys.stderr)
+        print(f"error: the workbench broke off; {app.crash_message}", file=sys.stderr)
     return app.return_code or 0
 
 

@@ -4,55 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
-import time
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
-from msgspec.structs import replace
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 
 from ktgtui import theme
-from ktgtui.actions import export_page
-from ktgtui.actions.undo import Deeds
+from ktgtui.app_context import AppContext
 from ktgtui.config.settings import Settings
-from ktgtui.data.background import Thinker
-from ktgtui.data.last_visit import Memory, News, Visit
-from ktgtui.data.snapshot import EMPTY, Snapshot
-from ktgtui.data.watcher import Follower
+from ktgtui.context import PAGE_NAMES, Session
+from ktgtui.data.last_visit import Memory
+from ktgtui.data.snapshot import Snapshot
 from ktgtui.messages import Followed, Stumbled, Thought
-from ktgtui.screens.base import Page
-from ktgtui.screens.registry import PAGES, page
-from ktgtui.screens.spaces.screen import SpacesPage
-from ktgtui.terminal import clipboard, error_log
-
-if TYPE_CHECKING:
-    from textual.driver import Driver
-
-    from ktgtui.actions.launcher import Launcher
-    from ktgtui.data.samples import Samples
-    from ktgtui.tour.guide import Guide
+from ktgtui.terminal import error_log
+from ktgtui.terminal.textual_patches import PatchedApp
 
 DEFAULT = Settings()
 
-class Workbench(App[None]):
+
+class Workbench(PatchedApp):
     """Searches are other processes; nothing here trains, and only `engine.control` and the store write to runs."""
 
     CSS_PATH = "ktgtui.tcss"
     TITLE = "ktgtui"
     ENABLE_COMMAND_PALETTE = False
-    MODES: ClassVar[dict[str, Any]] = {"spaces": SpacesPage, **{name: name for name in PAGES if name != "spaces"}}
-    SCREENS: ClassVar[dict[str, Any]] = {name: page(name) for name in PAGES if name != "spaces"}
     DEFAULT_MODE = "spaces"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(i), f"switch_mode('{name}')", name, show=False, id=f"page.{name}")
-          for i, name in enumerate(PAGES, 1)),
+          for i, name in enumerate(PAGE_NAMES, 1)),
         Binding("q", "quit", "quit", id="quit"),
         Binding("question_mark", "list('keys')", "keys", key_display="?", id="list.keys"),
         Binding("ctrl+p", "list('keys')", "keys", show=False, id="list.palette"),
@@ -68,232 +50,66 @@ class Workbench(App[None]):
         Binding("ctrl+n", "onward", "tour: what comes next", show=False, id="tour.next"),
         Binding("y", "copy", "copy", show=False, id="copy"),
         Binding("w", "write", "write to files", show=False, id="write"),
-        Binding("escape", "calm", "forget the notice", show=False, id="calm"),
+        Binding("escape", "dismiss", "forget the notice", show=False, id="calm"),
         Binding("ctrl+q", "quit", "quit", show=False, priority=True, id="quit.always"),
     ]
-
-    snapshot: reactive[Snapshot] = reactive(EMPTY, always_update=True, repaint=False)
 
     def __init__(self, folder: Path, *, readonly: bool = False, look: str = "auto", settings: Settings = DEFAULT) -> None:
         """Raises SettingsError for keys of actions that are none."""
         super().__init__()
-        self.folder = folder
-        self.readonly = readonly
-        self.settings = settings
+        self._settings = settings
         if settings.keys:
             from ktgtui.config import keymap
 
-            self.set_keymap(keymap.checked(settings.keys, (name for name, _, _ in keymap.every())))
-        self.plain = settings.ascii or not theme.speaks_unicode()
-        self.last_words = ""
-        """After a fault: the line for a person."""
-        self.memory = Memory(folder)
-        self.news: tuple[News, ...] = ()
-        """What happened since the last visit, until escape is pressed."""
-        self.last_visit: Visit | None = None
-        self.handed = ""
-        """A constraint on its way to the refine page."""
-        self.trial: int | None = None
-        """Number of the trial to show; None: the run's best."""
-        self.trouble = ""
-        """What went wrong with a search started here, until escape is pressed."""
-        self.deeds = Deeds()
-        self.working_on: str | None = None
-        """Reference of the space to refine, where one was picked (`ktgtui.actions.selection`)."""
+            self.set_keymap(keymap.checked(settings.keys, (name for name, _, _ in keymap.every(bound()))))
+        self.context = AppContext(self, Session(folder, readonly, settings.ascii or not theme.speaks_unicode()))
+        self._visits = Memory(folder)
         for own in (theme.DARK, theme.LIGHT):
             self.register_theme(own)
         self.theme = theme.resolve(look)
-        self._variables = self.get_css_variables()
-        """The theme's colours that the rules were parsed with."""
-        self.stylesheet.set_variables(self._variables)
-        self._follower = Follower(folder, lambda snapshot: self.post_message(Followed(snapshot)), self._lament)
-        self.thinker = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's choice, but for its driver of a terminal."""
-        chosen = super().get_driver_class()
-        if chosen.__name__ != "LinuxDriver":  # one of Windows, or of TEXTUAL_DRIVER
-            return chosen
-        from ktgtui.terminal.driver import TerminalDriver
-
-        return TerminalDriver
-
-    def refresh_css(self, animate: bool = True) -> None:
-        """Textual 8.2.8 parses every rule anew at each call, twice at the start (18 ms), whether or not a colour changed."""
-        if (variables := self.get_css_variables()) == self._variables:
-            self.stylesheet.update(self, animate=animate)
-            return
-        self._variables = variables
-        super().refresh_css(animate)
-
-    def _lament(self, trace: str) -> None:
-        """Called in other threads."""
-        self.post_message(Stumbled(trace))
-
-    def now(self) -> float:
-        """Seconds of a clock that only goes forward."""
-        return time.monotonic()
-
-    @cached_property
-    def samples(self) -> Samples:
-        from ktgtui.data.samples import Samples
-
-        return Samples()
-
-    @cached_property
-    def guide(self) -> Guide:
-        from ktgtui.tour.guide import Guide
-
-        return Guide(self)
-
-    @cached_property
-    def hand(self) -> Thinker:
-        """Asks searches what people want of them; a thread of its own, for each answer may take seconds."""
-        made = Thinker(lambda work: self.post_message(Thought(work)), self._lament)
-        made.start()
-        return made
-
-    @cached_property
-    def launcher(self) -> Launcher:
-        from ktgtui.actions.launcher import Launcher
-
-        return Launcher(self.folder)
+        self.theme_chosen()
 
     @property
-    def place(self) -> str:
-        """The folder as a person calls it."""
-        home, here = Path.home(), self.folder.resolve()
-        return f"~/{here.relative_to(home)}" if here.is_relative_to(home) and here != home else str(here)
+    def plain(self) -> bool:
+        """The terminal shows ASCII alone; widgets ask for it."""
+        return self.context.session.plain
 
     def on_mount(self) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError):  # not the main thread: somebody else's event loop
                 asyncio.get_running_loop().add_signal_handler(number, self.exit, None, 128 + number)
-        # After Ctrl-Z and fg, Textual 8.2.8 paints nothing unless the size changed meanwhile.
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.repaint_after_suspension()
         self.call_after_refresh(self._begin)
-        self.thinker.start()
-        self.set_interval(self.settings.look_every, self._tick)
-        if self.settings.start != self.DEFAULT_MODE:
-            self.switch_mode(self.settings.start)
+        self.context.start()
+        self.set_interval(self._settings.look_every, self.context.tick)
+        if self._settings.start != self.DEFAULT_MODE:
+            self.switch_mode(self._settings.start)
 
     def _begin(self) -> None:
         """After the first paint: look at the folder, and load what draws its curves while files are waited for."""
-        self._follower.start()
-        self.thinker.ask("plots", lambda: import_module("plotext"), lambda _: None)
+        self.context.watch()
+        self.context.background.ask("plots", _load_plots, lambda _: None)
 
     def on_unmount(self) -> None:
-        self._follower.stop()
-        self.thinker.stop()
-        if "hand" in self.__dict__:
-            self.hand.stop()
-        if self.snapshot.ready and not self.readonly:
-            self.memory.keep(self.snapshot.runs)
-
-    def _tick(self) -> None:
-        self.look()
-        if "launcher" in self.__dict__:
-            self.launcher.tell(self)
-
-    def look(self) -> None:
-        """Look at the disk as soon as possible."""
-        self._follower.ask()
-
-    def choose(self, run: Path) -> None:
-        """Make this the run whose trials are shown."""
-        self.working_on = None
-        if run != self._follower.wish.run:
-            self.trial = None
-        self._follower.want(replace(self._follower.wish, run=run, trainings=()))
-
-    @property
-    def wished(self) -> Path | None:
-        """The run that was chosen, also while there is nothing to read in it yet."""
-        return self._follower.wish.run
-
-    def open_trial(self, number: int) -> None:
-        """Show one trial of the chosen run."""
-        self.trial = number
-        self.switch_mode("trial")
-
-    def want_curves(self, trainings: tuple[str, ...]) -> None:
-        """Let the next snapshots carry the learning curves of these trainings."""
-        if trainings != self._follower.wish.trainings:
-            self._follower.want(replace(self._follower.wish, trainings=trainings))
-
-    def refine(self, phrase: str) -> None:
-        """Take a constraint on the chosen run's space to the refine page."""
-        self.working_on = None
-        self.handed = phrase
-        self.switch_mode("refine")
-
-    def refuses(self) -> bool:
-        """Whether nothing may be written or started; then a person is told."""
-        if self.readonly:
-            self.notify("read-only: nothing is written or started", severity="warning")
-        return self.readonly
-
-    def did(self, command: str) -> None:
-        """Remember the headless command that an action stood for, and show it."""
-        self.deeds.commands.append(command)
-        self.notify(command, title="the same without the workbench", markup=False)
-
-    def offer_search(self, reference: str, graphs: int | None = None) -> None:
-        """Ask how to search a space, with what it will cost, and start it; `graphs`: how many random ones to offer."""
-        from ktgtui.actions.start_search import search_form
-
-        search_form(self, reference, graphs)
-
-    def action_tour(self) -> None:
-        self.guide.toggle()
-
-    def action_onward(self) -> None:
-        self.guide.onward()
-
-    def action_list(self, name: str) -> None:
-        getattr(import_module("ktgtui.actions.palette"), name)(self)
-
-    def action_undo(self) -> None:
-        """Take back what was written last."""
-        self.deeds.undo(self)
-
-    def action_turn_theme(self) -> None:
-        """Dark, light, sixteen colours."""
-        looks = list(theme.LOOKS.values())
-        self.theme = looks[(looks.index(self.theme) + 1) % len(looks)]
-
-    def action_calm(self) -> None:
-        self.trouble, self.news = "", ()
-        self.snapshot = self.snapshot
-
-    def copy(self, text: str) -> None:
-        """Ask the terminal to copy, through tmux or screen if need be."""
-        if self._driver is not None:
-            self._driver.write(clipboard.sequence(text, os.environ))
-        self.notify(text if len(text) < 200 else f"{text[:200]} ...", title="copied", markup=False)
-
-    def action_copy(self) -> None:
-        """Copy what the cursor is on."""
-        self.copy(cast(Page, self.screen).excerpt())
-
-    def action_write(self) -> None:
-        """Write the page as it stands to figures/, as a picture and as text."""
-        if not self.refuses():
-            export_page.write(self)
+        self.context.close()
+        if self.context.snapshot.ready and not self.context.session.readonly:
+            self._visits.keep(self.context.snapshot.runs)
 
     def on_followed(self, message: Followed) -> None:
-        if not self.snapshot.ready:
+        if not self.context.snapshot.ready:
             gc.freeze()  # everything loaded so far stays: later collections need not look at it (50 ms at 10,000 trials)
-            self.guide.offer(message.snapshot)
+            self.context.guide.offer(message.snapshot)
             gc.enable()  # `ktgtui.__main__` turned it off
             self._greet(message.snapshot)
-        self.snapshot = message.snapshot
+        self.context.snapshot = message.snapshot
+        self.context.repaint()
 
     def _greet(self, snapshot: Snapshot) -> None:
         """Find out what happened since the last visit."""
-        self.last_visit = self.memory.recall()
-        if self.last_visit is not None:
-            self.news = self.memory.news(self.last_visit, snapshot.runs)
+        session = self.context.session
+        session.last_visit = self._visits.recall()
+        if session.last_visit is not None:
+            session.news = self._visits.news(session.last_visit, snapshot.runs)
 
     def on_thought(self, message: Thought) -> None:
         message.take()
@@ -301,11 +117,56 @@ class Workbench(App[None]):
     def on_stumbled(self, message: Stumbled) -> None:
         self.notify(error_log.record(message.traceback), title="a fault of the workbench", severity="error", markup=False)
 
-    def _handle_exception(self, error: Exception) -> None:
-        if self._exception is None:
-            self.last_words = error_log.told(error)
-        super()._handle_exception(error)
+    def action_tour(self) -> None:
+        self.context.guide.toggle()
 
-    def _fatal_error(self) -> None:
-        """Textual 8.2.8 would print pages of traceback over the person's terminal; it is in the log."""
-        self._close_messages_no_wait()
+    def action_onward(self) -> None:
+        self.context.guide.onward(self.context.page)
+
+    def action_list(self, name: str) -> None:
+        from ktgtui.actions.palette import LISTS
+
+        LISTS[name](self.context)
+
+    def action_undo(self) -> None:
+        """Take back what was written last."""
+        from ktgtui.actions.undo import undo
+
+        undo(self.context)
+
+    def action_turn_theme(self) -> None:
+        """Dark, light, sixteen colours."""
+        looks = list(theme.LOOKS.values())
+        self.theme = looks[(looks.index(self.theme) + 1) % len(looks)]
+
+    def action_dismiss(self) -> None:
+        self.context.session.failure_notice, self.context.session.news = "", ()
+        self.context.repaint()
+
+    def action_copy(self) -> None:
+        """Copy what the cursor is on."""
+        self.context.copy(self.context.page.excerpt())
+
+    def action_write(self) -> None:
+        """Write the page as it stands to figures/, as a picture and as text."""
+        from ktgtui.actions.export_page import write
+
+        write(self.context, self.context.page.NAME, self.context.page.text())
+
+
+def _load_plots() -> None:
+    import plotext  # noqa: F401 - 60 ms, while the first look at the folder waits for the disk
+
+
+def bound() -> Iterator[type[Any]]:
+    """Everything that binds keys, in the order in which the settings file lists them."""
+    from ktgtui.dialogs.editor import Editor
+    from ktgtui.dialogs.form import Form
+    from ktgtui.dialogs.picker import Listing
+    from ktgtui.screens.registry import PAGES
+    from ktgtui.widgets.prompt import Prompt
+    from ktgtui.widgets.table import Table
+
+    yield Workbench
+    yield from (page() for page in PAGES.values())
+    yield from (Table, Prompt, Form, Listing, Editor)

@@ -10,20 +10,17 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, SpaceError
 from engine.space.files import choices, write
 from engine.space.space import Space
 from ktgtui.actions import launcher
 from ktgtui.actions.selection import on_disk, reference_of
+from ktgtui.context import Context
 from ktgtui.data.samples import Consequence, Regret
 from ktgtui.data.snapshot import RunDetail
 from ktgtui.dialogs.form import Field, Form, Values
 from ktgtui.drawing.text import Paragraph
-
-if TYPE_CHECKING:
-    from ktgtui.app import Workbench
 
 NEXT = {"A": "B", "B": "C", "C": "X"}
 """How the paper names the spaces of its lineage (Table 1)."""
@@ -64,9 +61,9 @@ def guard(regret: Regret | None) -> str:
 class Acceptance:
     """The form for one consequence, and what happens when it is taken."""
 
-    def __init__(self, workbench: Workbench, space: Space, found: Consequence, run: RunDetail | None,
+    def __init__(self, context: Context, space: Space, found: Consequence, run: RunDetail | None,
                  done: Callable[[Written], None]) -> None:
-        self._workbench = workbench
+        self._context = context
         self._space = space
         self._found = found
         self._run = run
@@ -74,15 +71,15 @@ class Acceptance:
 
     def ask(self) -> None:
         """Show the form. Raises SpaceError if the parent's file is not in this folder."""
-        reference_of(self._workbench, self._space)
+        reference_of(self._context, self._space)
         name = suggested(self._space.name, lambda one: self._path(one).exists())
         fields = [Field("name", name, "of the child"), Field("reason", hint="what the plot showed, in your words")]
         form = Form(f"a child of {self._space.name}", fields, self._tell)
-        self._workbench.push_screen(form, self._write)
+        self._context.push_screen(form, self._write)
         form.call_after_refresh(lambda: form.query_one("#field-reason").focus())
 
     def _path(self, name: str) -> Path:
-        return self._workbench.folder / "spaces" / f"{name.strip()}.json"
+        return self._context.session.folder / "spaces" / f"{name.strip()}.json"
 
     def _file(self, name: str) -> Path:
         if not name.strip():
@@ -106,9 +103,9 @@ class Acceptance:
         return [line for line in told if line]
 
     def _command(self, out: Path, reason: str) -> str:
-        reference = launcher.relative(reference_of(self._workbench, self._space), self._workbench.folder)
+        reference = launcher.relative(reference_of(self._context, self._space), self._context.session.folder)
         phrases = [word for p in self._found.phrases for word in ("--refine", str(p))]
-        file = launcher.relative(str(out), self._workbench.folder)
+        file = launcher.relative(str(out), self._context.session.folder)
         return shlex.join(["python", "-m", "engine.space", reference, *phrases, "--out", file, "--reason", reason.strip()])
 
     def _write(self, values: Values | None) -> None:
@@ -123,22 +120,22 @@ class Acceptance:
         )
         try:
             out = self._file(name)
-            write.write(on_disk(self._workbench, self._space), self._found.phrases, out, name)
+            write.write(on_disk(self._context, self._space), self._found.phrases, out, name)
             choices.write(out.parent, choice)
         except EngineError as error:
-            self._workbench.notify(str(error), severity="error", markup=False)
+            self._context.notify(str(error), severity="error")
             return
-        self._workbench.did(self._command(out, values["reason"]))
+        self._context.record_command(self._command(out, values["reason"]))
         self._done(Written(out, out.read_bytes(), choice))
 
 
-def take_back(workbench: Workbench, written: Written) -> bool:
+def take_back(context: Context, written: Written) -> bool:
     """Remove a child's file that nobody used or changed; says what it did, or why not."""
-    users = [run.name for run in workbench.snapshot.runs if run.space == written.choice.space]
+    users = [run.name for run in context.snapshot.runs if run.space == written.choice.space]
     changed = not written.file.exists() or written.file.read_bytes() != written.content
     if users or changed:
         why = f"{users[0]} searches it" if users else "it was changed since"
-        workbench.notify(f"{written.file.name} stays: {why}", severity="warning", markup=False)
+        context.notify(f"{written.file.name} stays: {why}", severity="warning")
         return False
     try:
         written.file.unlink()
@@ -146,8 +143,8 @@ def take_back(workbench: Workbench, written: Written) -> bool:
             space=written.choice.space, parent=written.choice.parent, constraints=written.choice.constraints,
             reason=written.choice.reason, run=written.choice.run, withdrawn=True))
     except (OSError, EngineError) as error:
-        workbench.notify(str(error), severity="error", markup=False)
+        context.notify(str(error), severity="error")
         return False
-    workbench.notify(f"{written.file.name} is taken back", markup=False)
-    workbench.look()
+    context.notify(f"{written.file.name} is taken back")
+    context.refresh_now()
     return True

@@ -13,31 +13,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from ktgtui.actions.launcher import run_search
+from ktgtui.context import Context
 from ktgtui.data.snapshot import RunDetail
 from ktgtui.dialogs.picker import Entry, Listing
 
 if TYPE_CHECKING:
     from engine.control import Answer
-    from ktgtui.app import Workbench
 
 Ask = Callable[[Path], "Answer"]
 
 
-def pause_or_resume(app: Workbench) -> None:
+def pause_or_resume(context: Context) -> None:
     """Let the search stand, or go on if it stands."""
     from engine import control
 
-    run = _running(app)
+    run = _running(context)
     if run is not None:
         stands = run.view.phase in ("paused", "pausing")
-        _ask(app, run, "resume" if stands else "pause", control.resume if stands else control.pause)
+        _ask(context, run, "resume" if stands else "pause", control.resume if stands else control.pause)
 
 
-def stop(app: Workbench) -> None:
+def stop(context: Context) -> None:
     """Ask how, then end the search; what is recorded stays, and `again` goes on from there."""
     from engine import control
 
-    run = _running(app)
+    run = _running(context)
     if run is None:
         return
     entries = [
@@ -47,16 +48,16 @@ def stop(app: Workbench) -> None:
 
     def taken(how: str | None) -> None:
         if how is not None:
-            _ask(app, run, f"stop {how}".strip(), partial(control.stop, finish=bool(how)))
+            _ask(context, run, f"stop {how}".strip(), partial(control.stop, finish=bool(how)))
 
-    app.push_screen(Listing(f"stop {run.view.name}", entries, "stop so"), taken)
+    context.push_screen(Listing(f"stop {run.view.name}", entries, "stop so"), taken)
 
 
-def stop_trial(app: Workbench) -> None:
+def stop_trial(context: Context) -> None:
     """Ask which graph in training is to be stopped. That is recorded and cannot be undone."""
     from engine import control
 
-    run = _running(app)
+    run = _running(context)
     if run is None:
         return
     entries = [
@@ -67,45 +68,39 @@ def stop_trial(app: Workbench) -> None:
 
     def taken(id: str | None) -> None:
         if id is not None:
-            _ask(app, run, f"kill-trial {id}", partial(control.kill_trial, key=id))
+            _ask(context, run, f"kill-trial {id}", partial(control.kill_trial, key=id))
 
-    app.push_screen(Listing("stop one trial", entries, "stop it", "no graph is in training"), taken)
+    context.push_screen(Listing("stop one trial", entries, "stop it", "no graph is in training"), taken)
 
 
-def set_workers(app: Workbench, text: str) -> None:
+def set_workers(context: Context, text: str) -> None:
     """Train in so many processes. Raises StoreError for what is no number."""
     from engine import control
     from engine.errors import StoreError
 
     if not text.strip().isdigit() or int(text) < 1:
         raise StoreError(f"workers: must be a number from 1 on, got {text!r}")
-    run = _running(app)
+    run = _running(context)
     if run is not None:
-        _ask(app, run, f"set workers={int(text)}", partial(control.set_workers, workers=int(text)))
+        _ask(context, run, f"set workers={int(text)}", partial(control.set_workers, workers=int(text)))
 
 
-def again(app: Workbench) -> None:
+def again(context: Context) -> None:
     """Go on with a search that was stopped or has died, by the command that began it."""
-    run = app.snapshot.chosen
-    if run is None or app.refuses():
+    run = context.snapshot.chosen
+    if run is None or context.refuses():
         return
     if run.view.live:
-        app.notify(f"{run.view.name} runs: it is {run.view.phase}", severity="warning", markup=False)
+        context.notify(f"{run.view.name} runs: it is {run.view.phase}", severity="warning")
         return
     if run.view.total is not None and run.view.done >= run.view.total:
-        app.notify(f"{run.view.name} is finished: nothing is left to do", markup=False)
+        context.notify(f"{run.view.name} is finished: nothing is left to do")
         return
-    words = recorded(run.info.command, relative(run.view.folder, app.folder))
+    words = recorded(run.info.command, relative(run.view.folder, context.session.folder))
     if words is None:
-        app.notify(f"{run.view.name}: run.json does not say by which command it was made", severity="warning", markup=False)
+        context.notify(f"{run.view.name}: run.json does not say by which command it was made", severity="warning")
         return
-    try:
-        app.launcher.launch(run.view.name, words, run.view.folder)
-    except EngineError as error:
-        app.notify(str(error), severity="error", markup=False)
-        return
-    app.did(shlex.join(["python", "-m", "engine.search", *words]))
-    app.look()
+    run_search(context, run.view.name, words, run.view.folder)
 
 
 def recorded(command: str, run: str) -> list[str] | None:
@@ -128,24 +123,31 @@ def relative(run: Path, folder: Path) -> str:
     return os.path.relpath(run.resolve(), folder.resolve())
 
 
-def _running(app: Workbench) -> RunDetail | None:
+def _running(context: Context) -> RunDetail | None:
     """The chosen run, if it may be steered and something runs there; else a person is told why not."""
-    run = app.snapshot.chosen
-    if run is None or app.refuses():
+    run = context.snapshot.chosen
+    if run is None or context.refuses():
         return None
     if not run.view.live:
-        app.notify(f"no search runs in {run.view.name}: it is {run.view.phase}", severity="warning", markup=False)
+        context.notify(f"no search runs in {run.view.name}: it is {run.view.phase}", severity="warning")
         return None
     return run
 
 
-def _ask(app: Workbench, run: RunDetail, words: str, ask: Ask) -> None:
-    app.did(f"python -m engine.control {shlex.quote(relative(run.view.folder, app.folder))} {words}")
-    app.hand.ask(f"{words} {run.view.folder}", lambda: ask(run.view.folder), lambda found: _told(app, run, found))
+def _ask(context: Context, run: RunDetail, words: str, ask: Ask) -> None:
+    context.record_command(f"python -m engine.control {shlex.quote(relative(run.view.folder, context.session.folder))} {words}")
+    context.control_worker.ask(f"{words} {run.view.folder}", lambda: ask(run.view.folder),
+                               lambda found: _told(context, run, found))
 
 
-def _told(app: Workbench, run: RunDetail, found: Answer | EngineError) -> None:
+def _told(context: Context, run: RunDetail, found: Answer | EngineError) -> None:
     fine = not isinstance(found, EngineError) and found.done
     said = str(found) if isinstance(found, EngineError) else found.message
-    app.notify(said, title=run.view.name, severity="information" if fine else "error", markup=False)
-    app.look()
+    context.notify(said, title=run.view.name, severity="information" if fine else "error")
+    context.refresh_now()
+
+
+CONTROLS: dict[str, Callable[[Context], None]] = {
+    "pause_or_resume": pause_or_resume, "stop": stop, "stop_trial": stop_trial, "again": again,
+}
+"""By the name in the live page's `steer('NAME')`."""

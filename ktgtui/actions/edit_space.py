@@ -4,56 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, SpaceError
 from engine.space.files import notes, space_file, write
 from engine.space.files.load import Space, load, parsed
 from engine.space.text.describe_space import describe
 from engine.space.what_if import inside
+from ktgtui.context import Context, Undoable
 from ktgtui.data.snapshot import SpaceView
 from ktgtui.dialogs.editor import Editor
 from ktgtui.dialogs.picker import Entry, Listing
 from ktgtui.drawing.text import Paragraph
 
-if TYPE_CHECKING:
-    from ktgtui.app import Workbench
-
 QUICK = 6
 """Nodes up to which a space is counted at each key."""
 
 
-def template(app: Workbench, view: SpaceView) -> None:
+def template(context: Context, view: SpaceView) -> None:
     """A new space that begins as a copy of this one's file."""
     path = space_file.find(view.reference)
-    _edit(app, f"new space after {view.name}", path.read_text("utf-8"), None, beside=path.parent)
+    _edit(context, f"new space after {view.name}", path.read_text("utf-8"), None, beside=path.parent)
 
 
-def branch(app: Workbench, view: SpaceView) -> None:
+def branch(context: Context, view: SpaceView) -> None:
     """A new child of this space, with constraints yet to be written."""
     parent = load(view.reference)
-    target = app.folder / "spaces" / "child.json"
+    target = context.session.folder / "spaces" / "child.json"
     text = write.laid_out({"name": f"{view.name}-2", "extends": write.reference(parent, target), "constraints": []})
-    _edit(app, f"new child of {view.name}", text, None, beside=target.parent)
+    _edit(context, f"new child of {view.name}", text, None, beside=target.parent)
 
 
-def edit(app: Workbench, view: SpaceView) -> None:
+def edit(context: Context, view: SpaceView) -> None:
     """The space's own file as text: rename it, change what it may hold. A shipped space can only be copied."""
     if view.shipped:
-        app.notify(f"{view.name} is shipped: n makes a copy of it, b a child", severity="warning", markup=False)
+        context.notify(f"{view.name} is shipped: n makes a copy of it, b a child", severity="warning")
         return
     path = Path(view.reference)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        app.notify(f"{path}: {error}", severity="error", markup=False)
+        context.notify(f"{path}: {error}", severity="error")
         return
-    _edit(app, f"edit {path.name}", text, path, beside=path.parent)
+    _edit(context, f"edit {path.name}", text, path, beside=path.parent)
 
 
-def _edit(app: Workbench, title: str, text: str, path: Path | None, beside: Path) -> None:
+def _edit(context: Context, title: str, text: str, path: Path | None, beside: Path) -> None:
     """Show a space file's text; it is kept in `path`, or in spaces/NAME.json by the name it gives itself."""
-    if app.refuses():
+    if context.refuses():
         return
     where = path or beside / "new.json"
 
@@ -62,17 +59,18 @@ def _edit(app: Workbench, title: str, text: str, path: Path | None, beside: Path
             return
         try:
             space = parsed(kept, where)
-            out = path or app.folder / "spaces" / f"{space.slug}.json"
+            out = path or context.session.folder / "spaces" / f"{space.slug}.json"
             parsed(kept, out)  # a copy lies elsewhere than its template: what it extends must be found from there too
             write.put(out, kept, force=path is not None)
         except EngineError as error:
-            app.notify(str(error), severity="error", markup=False)
+            context.notify(str(error), severity="error")
             return
-        app.deeds.undoable(f"{out.name} as it was", lambda: _restore(out, kept, None if path is None else text))
-        app.notify(f"{out.name} is written; u takes it back", markup=False)
-        app.look()
+        undo = Undoable(f"{out.name} as it was", lambda: _restore(out, kept, None if path is None else text))
+        context.session.undoable.append(undo)
+        context.notify(f"{out.name} is written; u takes it back")
+        context.refresh_now()
 
-    app.push_screen(Editor(title, text, lambda now: told(parsed(now, where))), taken)
+    context.push_screen(Editor(title, text, lambda now: told(parsed(now, where))), taken)
 
 
 def _restore(path: Path, written: str, before: str | None) -> None:
@@ -97,10 +95,10 @@ def told(space: Space) -> list[Paragraph]:
     return lines
 
 
-def compare(app: Workbench, one: SpaceView, other: SpaceView) -> None:
+def compare(context: Context, one: SpaceView, other: SpaceView) -> None:
     """Two spaces side by side: counts, constraints, which holds which."""
-    app.thinker.ask("compare spaces", lambda: _compared(load(one.reference), load(other.reference)),
-                    lambda found: _show_compared(app, one, other, found))
+    context.background.ask("compare spaces", lambda: _compared(load(one.reference), load(other.reference)),
+                    lambda found: _show_compared(context, one, other, found))
 
 
 def _compared(one: Space, other: Space) -> list[tuple[str, str]]:
@@ -128,29 +126,29 @@ def _relation(one: Space, other: Space) -> str:
     return "neither holds the other" if first is False and second is False else "too large to tell"
 
 
-def _show_compared(app: Workbench, one: SpaceView, other: SpaceView, found: list[tuple[str, str]] | EngineError) -> None:
+def _show_compared(context: Context, one: SpaceView, other: SpaceView, found: list[tuple[str, str]] | EngineError) -> None:
     if isinstance(found, EngineError):
-        app.notify(str(found), severity="error", markup=False)
+        context.notify(str(found), severity="error")
         return
     entries = [Entry(str(i), left, right, right) for i, (left, right) in enumerate(found)]
 
     def taken(name: str | None) -> None:
         if name is not None:
-            app.copy(": ".join(found[int(name)]))
+            context.copy(": ".join(found[int(name)]))
 
-    app.push_screen(Listing(f"{one.name} and {other.name}", entries, "copy"), taken)
+    context.push_screen(Listing(f"{one.name} and {other.name}", entries, "copy"), taken)
 
 
-def note(app: Workbench, about: str, title: str, then: Callable[[], None] = lambda: None) -> None:
+def note(context: Context, about: str, title: str, then: Callable[[], None] = lambda: None) -> None:
     """Write down what a person thinks of a space or a trial; an empty text takes the note away."""
-    if app.refuses():
+    if context.refuses():
         return
-    folder = app.folder / "spaces"
+    folder = context.session.folder / "spaces"
     before = notes.read(folder).get(about, "")
 
     def put(text: str) -> None:
         notes.write(folder, notes.Note(about=about, text=text))
-        app.look()
+        context.refresh_now()
         then()
 
     def taken(text: str | None) -> None:
@@ -159,8 +157,12 @@ def note(app: Workbench, about: str, title: str, then: Callable[[], None] = lamb
         try:
             put(text.strip())
         except EngineError as error:
-            app.notify(str(error), severity="error", markup=False)
+            context.notify(str(error), severity="error")
             return
-        app.deeds.undoable(f"the note on {title} as it was", lambda: put(before))
+        context.session.undoable.append(Undoable(f"the note on {title} as it was", lambda: put(before)))
 
-    app.push_screen(Editor(f"note on {title}", before, lambda _: [[("kept in spaces/notes.jsonl", "dim")]]), taken)
+    context.push_screen(Editor(f"note on {title}", before, lambda _: [[("kept in spaces/notes.jsonl", "dim")]]), taken)
+
+
+EDITS: dict[str, Callable[[Context, SpaceView], None]] = {"template": template, "branch": branch, "edit": edit}
+"""By the name in the spaces page's `shape('NAME')`."""

@@ -10,12 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ktgtui.messages import Thought
-
-if TYPE_CHECKING:
-    from ktgtui.app import Workbench
+from ktgtui.context import Context
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,7 @@ class Errand:
         return shlex.join(["python", *self.arguments])
 
 
-def send(workbench: Workbench, errand: Errand, done: Callable[[], object] = lambda: None) -> None:
+def send(context: Context, errand: Errand, done: Callable[[], object] = lambda: None) -> None:
     """Start it, show its command, and say how it ended; a failure shows the last line of what it said.
 
     It complains into an unlinked file and not into a pipe: a pipe would break, and asyncio's own processes are killed,
@@ -40,29 +36,29 @@ def send(workbench: Workbench, errand: Errand, done: Callable[[], object] = lamb
     """
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - the waiting thread closes it
     try:
-        process = subprocess.Popen([sys.executable, *errand.arguments], cwd=workbench.folder, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen([sys.executable, *errand.arguments], cwd=context.session.folder, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=complaints, start_new_session=True)
     except OSError as error:
         complaints.close()
-        workbench.notify(str(error.strerror or error), title=errand.title, severity="error", markup=False)
+        context.notify(str(error.strerror or error), title=errand.title, severity="error")
         return
-    workbench.did(errand.command())
+    context.record_command(errand.command())
 
     def wait() -> None:
         code = process.wait()
         with complaints:
             complaints.seek(0)
             told = _last(complaints.read()) or f"exit code {code}"
-        workbench.post_message(Thought(lambda: _ended(workbench, errand, code, told, done)))
+        context.call_in_event_loop(lambda: _ended(context, errand, code, told, done))
 
     threading.Thread(target=wait, name=errand.title, daemon=True).start()
 
 
-def _ended(workbench: Workbench, errand: Errand, code: int, told: str, done: Callable[[], object]) -> None:
+def _ended(context: Context, errand: Errand, code: int, told: str, done: Callable[[], object]) -> None:
     if code:
-        workbench.notify(told, title=f"{errand.title} failed", severity="error", markup=False)
+        context.notify(told, title=f"{errand.title} failed", severity="error")
         return
-    workbench.notify(errand.outcome, title=errand.title, markup=False)
+    context.notify(errand.outcome, title=errand.title)
     done()
 
 

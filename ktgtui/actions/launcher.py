@@ -6,18 +6,14 @@ What the workbench starts is exactly a command a person could type, and it is sh
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engine.control.detach import Detached, launch
-from engine.errors import SpaceError
+from engine.errors import EngineError, SpaceError
+from ktgtui.context import Context
 from ktgtui.data.snapshot import RunDetail
-
-if TYPE_CHECKING:
-    from ktgtui.app import Workbench
-
 
 COUNTED = ("random", "asha", "tpe", "gp")
 """Strategies of `engine.search` that are asked for a number of graphs."""
@@ -125,12 +121,8 @@ class Launcher:
         self._folder = folder
         self._running: list[tuple[str, Detached]] = []
 
-    def start(self, order: Order) -> Path:
-        """Start a search that outlives the workbench; returns where it prints. Raises StoreError if that cannot be done."""
-        return self.launch(order.run, order.words(), self._folder / order.run)
-
     def launch(self, name: str, words: Sequence[str], run: Path) -> Path:
-        """The same for `python -m engine.search WORDS`, whose run folder is `run`."""
+        """Start `python -m engine.search WORDS`, whose run folder is `run`; returns where it prints. Raises StoreError."""
         search = launch(words, run.absolute(), self._folder)
         self._running.append((name, search))
         return search.output
@@ -141,15 +133,32 @@ class Launcher:
         self._running = [entry for entry in self._running if entry not in over]
         return [Ended(name, search.process.returncode, search.farewell()) for name, search in over]
 
-    def tell(self, app: Workbench) -> None:
-        """Tell a person which searches ended; trouble stays in the title."""
-        for over in self.ended():
-            if over.code == 0 or over.was_stopped:
-                app.notify(over.name, title=f"search {'finished' if over.code == 0 else 'stopped'}", markup=False)
-                continue
-            app.trouble = f"{over.name} failed: {over.why}"
-            app.notify(over.why or f"exit code {over.code}", title=app.trouble, severity="error", markup=False)
-            app.snapshot = app.snapshot
+
+def start_search(context: Context, order: Order) -> None:
+    """Start a search and show its command; a person is told why if that cannot be done."""
+    run_search(context, order.run, order.words(), context.session.folder / order.run)
+
+
+def run_search(context: Context, name: str, words: Sequence[str], run: Path) -> None:
+    """The same for `python -m engine.search WORDS`, whose run folder is `run`; a person calls it `name`."""
+    try:
+        context.launcher.launch(name, words, run)
+    except EngineError as error:
+        context.notify(str(error), severity="error")
+        return
+    context.record_command(shlex.join(["python", "-m", "engine.search", *words]))
+    context.refresh_now()
+
+
+def tell_ended(context: Context, ended: Iterable[Ended]) -> None:
+    """Tell a person which searches ended; a failure stays in the title."""
+    for over in ended:
+        if over.code == 0 or over.was_stopped:
+            context.notify(over.name, title=f"search {'finished' if over.code == 0 else 'stopped'}")
+            continue
+        context.session.failure_notice = f"{over.name} failed: {over.why}"
+        context.notify(over.why or f"exit code {over.code}", title=context.session.failure_notice, severity="error")
+        context.repaint()
 
 
 def relative(reference: str, folder: Path) -> str:

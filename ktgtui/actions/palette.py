@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from engine.errors import EngineError
-from ktgtui.actions.selection import work_on
+from ktgtui.actions.selection import refine, work_on
+from ktgtui.context import PAGE_NAMES, Context, PageName
 from ktgtui.data.last_visit import since
 from ktgtui.dialogs.picker import Entry, Listing
 from ktgtui.drawing import formatting
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
 
     from engine.analysis.advice.advise import Advised
-    from ktgtui.app import Workbench
 
 
 FOREIGN = {"app.focus_next": "next part of the page", "app.focus_previous": "part before"}
@@ -25,11 +26,12 @@ UNTOLD = {"screen.copy_text", "help_quit", "app.help_quit"}
 """Of Textual too: text is not selected by mouse here; `y` copies."""
 
 
-def keys(app: Workbench) -> None:
+def keys(context: Context) -> None:
     """Every key that does something here; Enter does it."""
     keys: dict[str, list[str]] = {}
     actions: dict[str, tuple[DOMNode, str, str]] = {}
-    every = sorted(app.screen.active_bindings.values(), key=lambda active: not active.binding.show)  # own keys first
+    app = context.screen.app
+    every = sorted(context.screen.active_bindings.values(), key=lambda active: not active.binding.show)  # own keys first
     for active in every:
         binding = active.binding
         if binding.action in UNTOLD:
@@ -44,13 +46,13 @@ def keys(app: Workbench) -> None:
             node, action, _ = actions[name]
             await app.run_action(action, node)
 
-    app.push_screen(Listing("key", entries, "do it"), taken)
+    context.push_screen(Listing("key", entries, "do it"), taken)
 
 
-def places(app: Workbench) -> None:
+def places(context: Context) -> None:
     """Pages, runs and spaces; Enter goes there."""
-    shot = app.snapshot
-    entries = [Entry(f"page {name}", name, "page") for name in app.MODES]
+    shot = context.snapshot
+    entries = [Entry(f"page {name}", name, "page") for name in PAGE_NAMES]
     entries += [Entry(f"run {r.folder}", r.name, f"run, {r.phase} {formatting.progress(r.done, r.total)}")
                 for r in shot.runs]
     entries += [Entry(f"space {s.reference}", s.name, "space, " + ("; ".join(s.phrases) or "no constraint"))
@@ -59,73 +61,73 @@ def places(app: Workbench) -> None:
     def taken(name: str | None) -> None:
         kind, _, target = (name or "").partition(" ")
         if kind == "page":
-            app.switch_mode(target)
+            context.show_page(cast(PageName, target))
         elif kind == "run":
-            app.choose(Path(target))
-            app.switch_mode("live")
+            context.select_run(Path(target))
+            context.show_page("live")
         elif kind == "space":
-            work_on(app, target)
-            app.switch_mode("refine")
+            work_on(context, target)
+            context.show_page("refine")
 
-    app.push_screen(Listing("go to", entries, "go"), taken)
+    context.push_screen(Listing("go to", entries, "go"), taken)
 
 
-def commands(app: Workbench) -> None:
+def commands(context: Context) -> None:
     """The headless command of everything done here, newest first; Enter copies it."""
-    entries = [Entry(str(i), command, "", command) for i, command in reversed(list(enumerate(app.deeds.commands)))]
+    entries = [Entry(str(i), command, "", command) for i, command in reversed(list(enumerate(context.session.commands)))]
 
     def taken(name: str | None) -> None:
         if name is not None:
-            app.copy(app.deeds.commands[int(name)])
+            context.copy(context.session.commands[int(name)])
 
-    app.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
+    context.push_screen(Listing("the same without the workbench", entries, "copy", "nothing was done here yet"), taken)
 
 
-def news(app: Workbench) -> None:
+def news(context: Context) -> None:
     """What happened since the last visit; Enter goes to the run."""
-    visit = app.last_visit
-    entries = [Entry(str(n.run), n.name, n.said, f"{n.name}: {n.said}") for n in app.news]
+    visit = context.session.last_visit
+    entries = [Entry(str(n.run), n.name, n.said, f"{n.name}: {n.said}") for n in context.session.news]
 
     def taken(name: str | None) -> None:
         if name is not None:
-            app.choose(Path(name))
-            app.switch_mode("live")
+            context.select_run(Path(name))
+            context.show_page("live")
 
     title = f"since {since(visit, time.time())}" if visit else "news"
-    app.push_screen(Listing(title, entries, "go there", "nothing happened since the last visit"), taken)
+    context.push_screen(Listing(title, entries, "go there", "nothing happened since the last visit"), taken)
 
 
-def log(app: Workbench) -> None:
+def log(context: Context) -> None:
     """The chosen run's log, newest first; Enter copies a line."""
-    lines = app.snapshot.chosen.log if app.snapshot.chosen else ()
+    lines = context.snapshot.chosen.log if context.snapshot.chosen else ()
     entries = [Entry(str(i), line, "", line) for i, line in reversed(list(enumerate(lines)))]
 
     def taken(name: str | None) -> None:
         if name is not None:
-            app.copy(lines[int(name)])
+            context.copy(lines[int(name)])
 
-    app.push_screen(Listing("log", entries, "copy", "no log yet"), taken)
+    context.push_screen(Listing("log", entries, "copy", "no log yet"), taken)
 
 
-def advice(app: Workbench) -> None:
+def advice(context: Context) -> None:
     """Constraints ranked by what the chosen run's trials say; Enter takes one to the refine page."""
-    run = app.snapshot.chosen
+    run = context.snapshot.chosen
     if run is None:
-        app.notify("no run chosen", severity="warning")
+        context.notify("no run chosen", severity="warning")
         return
-    known = app.samples
+    known = context.samples
 
     def ask() -> Advised:
         from engine.analysis.advice.advise import advise
 
         return advise(known.of(run))
 
-    app.thinker.ask("advice", ask, lambda found: _advised(app, found))
+    context.background.ask("advice", ask, lambda found: _advised(context, found))
 
 
-def _advised(app: Workbench, found: Advised | EngineError) -> None:
+def _advised(context: Context, found: Advised | EngineError) -> None:
     if isinstance(found, EngineError):
-        app.notify(str(found), severity="warning", markup=False)
+        context.notify(str(found), severity="warning")
         return
     from engine.analysis.advice.advise import reason
 
@@ -137,6 +139,12 @@ def _advised(app: Workbench, found: Advised | EngineError) -> None:
 
     def taken(phrase: str | None) -> None:
         if phrase:
-            app.refine(phrase)
+            refine(context, phrase)
 
-    app.push_screen(Listing("constraint", entries, "refine with it"), taken)
+    context.push_screen(Listing("constraint", entries, "refine with it"), taken)
+
+
+LISTS: dict[str, Callable[[Context], None]] = {
+    "keys": keys, "places": places, "commands": commands, "news": news, "log": log, "advice": advice,
+}
+"""By the name in `list('NAME')`."""

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module
-from typing import Any
 
 from textual.binding import Binding
+from textual.dom import DOMNode
 
 from ktgtui.config.settings import SettingsError
 
-PLACES = (
-    "app:Workbench", "screens.spaces.screen:SpacesPage", "screens.live.screen:LivePage", "screens.analyse.screen:AnalysePage",
-    "screens.refine.screen:RefinePage", "screens.trial.screen:TrialPage", "screens.best.screen:BestPage", "widgets.table:Table",
-    "widgets.prompt:Prompt", "dialogs.form:Form", "dialogs.picker:Listing",
-    "dialogs.editor:Editor",
-)
 
-
-def every() -> Iterator[tuple[str, str, str]]:
-    """(action id, keys, what it does), pages in their order."""
+def every(bound: Iterable[type[DOMNode]]) -> Iterator[tuple[str, str, str]]:
+    """(action id, keys, what it does) of everything that binds keys, each id once."""
     seen = set()
-    for place in PLACES:
-        module, _, name = place.partition(":")
-        kind: Any = getattr(import_module(f"ktgtui.{module}"), name)
+    for kind in bound:
         for binding in kind.BINDINGS:
             if isinstance(binding, Binding) and binding.id and binding.id not in seen:
                 seen.add(binding.id)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,15 +12,13 @@ from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ktgtui.context import PAGE_NAMES, Context, PageName
 from ktgtui.data.snapshot import Snapshot
-from ktgtui.terminal.compositor import Frames
+from ktgtui.drawing.text import Paragraph
+from ktgtui.terminal import textual_patches
 from ktgtui.widgets.bars import KeyBar, TitleBar
 from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
-
-if TYPE_CHECKING:
-    from ktgtui.app import Workbench
-
 
 LEAST = (60, 20)
 """Columns and lines below which a page would show nothing that helps."""
@@ -29,21 +27,21 @@ TALL = 30
 
 
 class Page(Screen[None]):
-    """A full screen of the workbench. Subclasses give `TITLE`, `body` and `show`."""
+    """A full screen of the workbench. Subclasses give `NAME`, `body` and `show`."""
+
+    NAME: ClassVar[PageName]
+    """What it is called in the title and in `Context.show_page`."""
 
     focused = Reactive[Widget | None](None, repaint=False)
     """Textual 8.2.8 paints the whole screen when the focus moves, 12 KB for a tab; widgets show it themselves."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._compositor = Frames()
-
-    @property
-    def workbench(self) -> Workbench:
-        return cast("Workbench", self.app)
+        self.context = context
+        textual_patches.send_changes_only(self)
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.TITLE or "", tuple(self.workbench.MODES))
+        yield TitleBar(self.NAME, PAGE_NAMES)
         yield from self.body()
         yield Note(id="tour")
         yield KeyBar()
@@ -76,29 +74,41 @@ class Page(Screen[None]):
 
     def text(self) -> str:
         """The page's lines, without colours."""
-        width, height = self.app.size
-        lines = self._compositor.render_strips()[:height]
-        return "\n".join(strip.text[:width].rstrip() for strip in lines) + "\n"
+        return textual_patches.text(self)
+
+    def receive(self, given: str) -> None:
+        """Take what another page hands over (`Context.show_page`); the page is shown after."""
+        raise NotImplementedError
+
+    @property
+    def is_drafting(self) -> bool:
+        """Whether a constraint stands on it that is not accepted yet."""
+        return False
+
+    def advance(self) -> bool:
+        """Do what the tour's key leads on to; False if that is nothing."""
+        return False
 
     def on_mount(self) -> None:
-        self.watch(self.app, "snapshot", self._shown)
+        self.is_composed = True
+        self.context.repaint()
+
+    is_composed = False
+    """Its widgets are there: it can be painted."""
 
     def on_screen_resume(self) -> None:
-        self._shown(self.workbench.snapshot)
+        self.context.repaint()
 
-    def _shown(self, snapshot: Snapshot) -> None:
-        if self.is_current:
-            self.query_one(TitleBar).show(self.workbench.place, self._notice(snapshot))
-            self.show(snapshot)
-            self._guided()
+    def paint(self, tour: Sequence[Paragraph]) -> None:
+        """Draw the context's snapshot and session, and the tour's line, where there is one; called while it is on screen."""
+        self.query_one(TitleBar).show(self.context.session.place, self._notice())
+        self.show(self.context.snapshot)
+        note = self.query_one("#tour", Note)
+        note.display = bool(tour)
+        note.show(tour)
 
-    def _guided(self) -> None:
-        """The tour's line, where it is on."""
-        note, lines = self.query_one("#tour", Note), self.workbench.guide.lines()
-        note.display = bool(lines)
-        note.show(lines)
-
-    def _notice(self, snapshot: Snapshot) -> str:
-        trouble = [self.workbench.trouble] if self.workbench.trouble else []
-        parts = [*trouble, *snapshot.messages[:1], *(["read-only"] if self.workbench.readonly else [])]
+    def _notice(self) -> str:
+        session = self.context.session
+        failure = [session.failure_notice] if session.failure_notice else []
+        parts = [*failure, *self.context.snapshot.messages[:1], *(["read-only"] if session.readonly else [])]
         return "  ".join(parts)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from ktgtui.context import Context, PageName
 from ktgtui.drawing import formatting
 from ktgtui.tour import steps
 from ktgtui.tour.steps import LEVELS, ONWARD, STEPS, Evidence, Kind, Stop
@@ -12,54 +13,60 @@ from ktgtui.tour.steps import LEVELS, ONWARD, STEPS, Evidence, Kind, Stop
 if TYPE_CHECKING:
     from engine.errors import EngineError
     from engine.space.files.choices import Choice
-    from ktgtui.app import Workbench
     from ktgtui.data.snapshot import Snapshot
     from ktgtui.drawing.text import Paragraph
 
 
-class Guide:
-    """Follows the folder while `on`; can be left and taken up at any time."""
+class ShownPage(Protocol):
+    """What the tour needs to know of the page that is shown."""
 
-    def __init__(self, workbench: Workbench) -> None:
-        self._workbench = workbench
-        self.on = False
-        self.condition: str | None = None
-        """The condition that the analyse page is to turn to."""
+    NAME: ClassVar[PageName]
+
+    @property
+    def is_drafting(self) -> bool:
+        """Whether a constraint stands on it that is not accepted yet."""
+
+    def advance(self) -> bool:
+        """Do what comes next on this page; False if nothing does."""
+
+
+class Guide:
+    """Follows the folder while `session.touring`; can be left and taken up at any time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._choices: tuple[Choice, ...] = ()
         self._evidence: Evidence | None = None
         self._evidence_of: tuple[object, ...] = ()
 
-    @property
-    def graphs(self) -> int | None:
-        """Random graphs to offer for a search; None: as many as usual."""
-        return steps.GRAPHS if self.on else None
-
     def offer(self, snapshot: Snapshot) -> None:
         """At the first look: begin where nothing was begun yet."""
-        self.on = not snapshot.runs and not self._workbench.readonly
+        session = self._context.session
+        session.touring = not snapshot.runs and not session.readonly
 
     def toggle(self) -> None:
-        if not self.on and self._workbench.refuses():
+        session = self._context.session
+        if not session.touring and self._context.refuses():
             return
-        self.on = not self.on
-        if not self.on:
-            self._workbench.notify("G takes the tour up again, where it was left", title="tour left")
-        self._workbench.snapshot = self._workbench.snapshot
+        session.touring = not session.touring
+        if not session.touring:
+            self._context.notify("G takes the tour up again, where it was left", title="tour left")
+        self._context.repaint()
 
-    def stop(self) -> Stop | None:
+    def stop(self, page: ShownPage) -> Stop | None:
         """Where the person stands now."""
         from engine.space.files import choices
 
-        self._choices = choices.read(self._workbench.folder / "spaces")
-        shot, page = self._workbench.snapshot, self._workbench.current_mode
+        self._choices = choices.read(self._context.session.folder / "spaces")
+        shot = self._context.snapshot
         here = steps.stop(shot, self._choices, "")
         elsewhere = shot.chosen is None or here is None or here.run is None or shot.chosen.view.folder != here.run.folder
-        idle = page == "refine" and not getattr(self._workbench.screen, "is_drafting", True)
-        return here if elsewhere or idle else steps.stop(shot, self._choices, page)
+        idle = page.NAME == "refine" and not page.is_drafting
+        return here if elsewhere or idle else steps.stop(shot, self._choices, page.NAME)
 
-    def lines(self) -> Sequence[Paragraph]:
+    def lines(self, page: ShownPage) -> Sequence[Paragraph]:
         """What the line at the bottom says; nothing while the tour is left."""
-        if not self.on or not self._workbench.snapshot.ready or (here := self.stop()) is None:
+        if not self._context.session.touring or not self._context.snapshot.ready or (here := self.stop(page)) is None:
             return []
         self._ask(here)
         head: Paragraph = [(f" tour {here.number}/{STEPS} ", "cursor"), (f" {self._title(here)}  ", "accent"),
@@ -106,66 +113,54 @@ class Guide:
         return [paper, shown]
 
     def _wanted(self, here: Stop) -> tuple[object, ...]:
-        run = self._workbench.snapshot.chosen
+        run = self._context.snapshot.chosen
         return (here.depth, run.trials if run and here.run and run.view.folder == here.run.folder else None)
 
     def _ask(self, here: Stop) -> None:
         """What the chosen run says of the paper's choice, once it is finished."""
-        run, level = self._workbench.snapshot.chosen, here.level
+        run, level = self._context.snapshot.chosen, here.level
         wanted = self._wanted(here)
         if here.kind not in (Kind.LOOK, Kind.CHOOSE) or level is None or run is None or wanted[1] is None:
             return
         if wanted == self._evidence_of:
             return
         self._evidence, self._evidence_of = None, wanted
-        known, phrase = self._workbench.samples, level.phrase
-        self._workbench.thinker.ask("tour", lambda: steps.evidence(known, run, phrase),
+        known, phrase = self._context.samples, level.phrase
+        self._context.background.ask("tour", lambda: steps.evidence(known, run, phrase),
                                     lambda found: self._answered(wanted, found))
 
     def _answered(self, wanted: tuple[object, ...], found: Evidence | EngineError) -> None:
         if isinstance(found, Evidence) and wanted == self._evidence_of:
             self._evidence = found
-            self._workbench.snapshot = self._workbench.snapshot
+            self._context.repaint()
 
-    def onward(self) -> None:
+    def onward(self, page: ShownPage) -> None:
         """Do what the line says comes next."""
-        here = self.stop() if self.on else None
+        here = self.stop(page) if self._context.session.touring else None
         if here is None:
             return
-        app = self._workbench
+        # Spaces and forms load what the first line of the tour must not wait for.
+        from ktgtui.actions.selection import refine
+        from ktgtui.actions.start_search import search_form
+
+        context = self._context
         if here.run is not None and here.kind is not Kind.BEGIN:
-            app.choose(here.run.folder)
+            context.select_run(here.run.folder)
         if here.kind in (Kind.BEGIN, Kind.RESUME):
-            app.offer_search(here.space.reference, None if here.level is None else steps.GRAPHS)
+            search_form(context, here.space.reference, None if here.level is None else steps.GRAPHS)
         elif here.kind is Kind.WAIT:
-            app.switch_mode("live")
+            context.show_page("live")
         elif here.kind is Kind.LOOK and here.level:
-            self.condition = here.level.condition
-            app.switch_mode("analyse")
+            context.show_page("analyse", here.level.condition)
         elif here.kind is Kind.CHOOSE and here.level:
-            app.refine(here.level.phrase)
+            refine(context, here.level.phrase)
         elif here.kind is Kind.DECIDE and here.level:
-            self._decide(here.level.phrase)
+            if not page.advance():  # accept what stands in the line; the paper's constraint if nothing does
+                refine(context, here.level.phrase)
         elif here.kind is Kind.JUDGE:
-            app.switch_mode("best")
+            context.show_page("best")
         else:
-            self._evaluate()
-
-    def _decide(self, phrase: str) -> None:
-        """Accept what stands in the line; the paper's constraint if nothing does."""
-        from ktgtui.screens.refine.screen import RefinePage
-
-        page = self._workbench.screen
-        if isinstance(page, RefinePage) and page.is_drafting:
-            page.action_accept()
-        else:
-            self._workbench.refine(phrase)
-
-    def _evaluate(self) -> None:
-        from ktgtui.screens.best.screen import BestPage
-
-        if isinstance(page := self._workbench.screen, BestPage):
-            page.action_evaluate()
+            page.advance()
 
 
 def _begin(here: Stop) -> str:

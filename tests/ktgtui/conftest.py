@@ -39,7 +39,7 @@ def study(tmp_path: Path) -> Path:
 async def _opened(folder: Path, size: tuple[int, int] = (120, 40), **options: object) -> AsyncIterator[Pilot[None]]:
     app = Workbench(folder, **options)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.snapshot.ready)
+        await until(pilot, lambda: app.context.snapshot.ready)
         yield pilot
 
 

@@ -134,7 +134,7 @@ async def test_x_crosses_two_conditions(tmp_path: Path, opened: Opened, size: tu
         view = shown(pilot)
         assert isinstance(view, Crossing)
         assert (view.outer.letter, view.inner.letter) == ("a", "c")
-        sample = pilot.app.samples.of(pilot.app.snapshot.chosen)  # type: ignore[attr-defined]
+        sample = pilot.app.context.samples.of(pilot.app.context.snapshot.chosen)  # type: ignore[attr-defined]
         assert sum(e.n for row in view.edfs for e in row) == len(sample)
         screen = text(pilot)
         for value, row in zip(view.panels, view.edfs, strict=True):
@@ -175,8 +175,8 @@ async def test_r_lays_runs_side_by_side_and_names_what_cannot_be_compared(tmp_pa
     run_folder(tmp_path / "runs" / "other", "A", n=30)
     run_folder(tmp_path / "runs" / "two", "digits/A", n=300)
     async with opened(tmp_path) as pilot:
-        pilot.app.choose(tmp_path / "runs" / "two")  # type: ignore[attr-defined]
-        await until(pilot, lambda: pilot.app.snapshot.chosen.view.name == "two")  # type: ignore[attr-defined]
+        pilot.app.context.select_run(tmp_path / "runs" / "two")  # type: ignore[attr-defined]
+        await until(pilot, lambda: pilot.app.context.snapshot.chosen.view.name == "two")  # type: ignore[attr-defined]
         await analysing(pilot, "r")
         await until(pilot, lambda: isinstance(shown(pilot), Beside))
         stands = {r.key: cell(r, -1) for r in values(pilot)}

@@ -99,7 +99,7 @@ async def test_the_test_set_opens_only_in_words(tmp_path: Path, opened: Opened) 
         await write(pilot, "open the test set")
         await until(pilot, lambda: "--test" in text(pilot) and "for good" in text(pilot))
         await pilot.press("escape")
-        assert app.deeds.commands == []
+        assert app.context.session.commands == []
 
 
 async def test_what_cannot_be_evaluated_says_so_afterwards(tmp_path: Path, opened: Opened) -> None:
@@ -115,7 +115,7 @@ async def test_what_cannot_be_evaluated_says_so_afterwards(tmp_path: Path, opene
         app = pilot.app
         assert isinstance(app, Workbench)
         await until(pilot, lambda: any("error: " in n.message for n in app._notifications))
-        assert app.deeds.commands[-1].startswith("python -m engine.evaluate runs/x --graph nonsense")
+        assert app.context.session.commands[-1].startswith("python -m engine.evaluate runs/x --graph nonsense")
 
 
 async def test_readonly_trains_and_exports_nothing(tmp_path: Path, opened: Opened) -> None:

@@ -47,7 +47,7 @@ async def test_without_utf8_every_page_is_ascii(study: Path, opened: Opened, pag
     async with opened(study, settings=Settings(ascii=True)) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: app.snapshot.chosen is not None)
+        await until(pilot, lambda: app.context.snapshot.chosen is not None)
         await pilot.press(str(page))
         await pilot.pause(0.3)
         odd = {c for c in text(pilot) if not c.isascii()}
@@ -105,12 +105,12 @@ async def test_a_fault_is_one_line_and_its_traceback_is_in_the_log(study: Path, 
     async def stumble() -> None:
         async with app.run_test() as pilot:
             app.call_later(lambda: 1 / 0)
-            await until(pilot, lambda: bool(app.last_words))
+            await until(pilot, lambda: bool(app.crash_message))
 
     with pytest.raises(ZeroDivisionError):
         await stumble()
     log = next(own_folders.rglob("errors.log"))
-    assert app.last_words == f"ZeroDivisionError: division by zero (log: {log})"
+    assert app.crash_message == f"ZeroDivisionError: division by zero (log: {log})"
     assert "Traceback" in log.read_text()
 
 
@@ -122,7 +122,7 @@ async def test_readonly_changes_nothing_whatever_is_pressed(study: Path, opened:
     async with opened(study, readonly=True) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: app.snapshot.chosen is not None)
+        await until(pilot, lambda: app.context.snapshot.chosen is not None)
         for page, keys in (("1", "snbetcwu"), ("2", "pxgKWwu"), ("3", "w"), ("5", "tasw"), ("6", "Eew")):
             await pilot.press(page)
             await until(pilot, lambda page=page: app.current_mode == list(PAGES)[int(page) - 1])  # type: ignore[misc]
@@ -131,7 +131,7 @@ async def test_readonly_changes_nothing_whatever_is_pressed(study: Path, opened:
                 while len(app.screen_stack) > 1:
                     await pilot.press("escape")
                     await pilot.pause()
-        assert app.deeds.commands == []
+        assert app.context.session.commands == []
     assert tree() == before
 
 
@@ -171,15 +171,16 @@ async def test_a_slash_finds_where_nothing_is_filtered(study: Path, opened: Open
         await pilot.press("enter")
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: app.current_mode == "live" and app.wished is not None)
-        assert app.wished.name == "digits-A-random60"  # type: ignore[union-attr]
+        await until(pilot, lambda: app.current_mode == "live" and app.context.session.selected_run is not None)
+        assert app.context.session.selected_run.name == "digits-A-random60"  # type: ignore[union-attr]
 
 
 async def test_a_long_command_can_be_read_to_its_end(study: Path, opened: Opened) -> None:
     async with opened(study, size=(80, 24)) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-        app.deeds.commands.append(f"python -m engine.search digits/A {'--set protocol.epochs=5 ' * 5}--run runs/the-end")
+        long = f"python -m engine.search digits/A {'--set protocol.epochs=5 ' * 5}--run runs/the-end"
+        app.context.session.commands.append(long)
         await pilot.press("L")
         await until(pilot, lambda: isinstance(app.screen, Listing))
         assert "--run runs/the-end" in " ".join(text(pilot).split())

@@ -43,7 +43,7 @@ async def live(pilot: Pilot[None]) -> Workbench:
     app = pilot.app
     assert isinstance(app, Workbench)
     await pilot.press("2")
-    await until(pilot, lambda: isinstance(app.screen, LivePage) and app.snapshot.chosen is not None)
+    await until(pilot, lambda: isinstance(app.screen, LivePage) and app.context.snapshot.chosen is not None)
     return app
 
 
@@ -54,12 +54,12 @@ async def test_p_pauses_and_then_goes_on(tmp_path: Path, opened: Opened, searche
         await pilot.press("p")
         await until(pilot, lambda: desk.paused)
         run.write_status(desk.show(desk.status))
-        app.look()
-        await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.view.phase == "pausing"))
+        app.context.refresh_now()
+        await until(pilot, lambda: bool(app.context.snapshot.chosen and app.context.snapshot.chosen.view.phase == "pausing"))
         await pilot.press("p")
         await until(pilot, lambda: not desk.paused)
-        assert [c.split()[-1] for c in app.deeds.commands] == ["pause", "resume"]
-        assert app.deeds.commands[0] == "python -m engine.control runs/live pause"
+        assert [c.split()[-1] for c in app.context.session.commands] == ["pause", "resume"]
+        assert app.context.session.commands[0] == "python -m engine.control runs/live pause"
 
 
 @pytest.mark.parametrize(("keys", "end", "command"), [
@@ -75,7 +75,7 @@ async def test_x_asks_how_to_stop(tmp_path: Path, opened: Opened, searched: tupl
         await until(pilot, lambda: "at once" in text(pilot))
         await pilot.press(*keys)
         await until(pilot, lambda: desk.end is end)
-        said = [c.removeprefix("python -m engine.control runs/live ") for c in app.deeds.commands]
+        said = [c.removeprefix("python -m engine.control runs/live ") for c in app.context.session.commands]
         assert said == ([command] if command else [])
 
 
@@ -92,7 +92,7 @@ async def test_one_trial_is_stopped_by_its_id(tmp_path: Path, opened: Opened, se
         assert kill.key == "bbbb2222.0"
         kill.settle(Answer(done=True, message="trial 7 is recorded as stopped"))
         await until(pilot, lambda: any("trial 7 is recorded as stopped" in n.message for n in app._notifications))
-        assert app.deeds.commands == ["python -m engine.control runs/live kill-trial bbbb2222.0"]
+        assert app.context.session.commands == ["python -m engine.control runs/live kill-trial bbbb2222.0"]
 
 
 async def test_workers_are_set_and_a_word_is_no_number(tmp_path: Path, opened: Opened, searched: tuple[Run, Desk]) -> None:
@@ -137,8 +137,8 @@ async def test_nothing_is_steered_where_nothing_runs_or_nothing_may_be(study: Pa
             app = await live(pilot)
             await pilot.press("p", "x", "K", "W", "escape")
             await pilot.pause()
-            assert app.deeds.commands == []
-            assert "hand" not in app.__dict__
+            assert app.context.session.commands == []
+            assert "control_worker" not in app.context.__dict__
 
 
 async def test_g_goes_on_with_a_search_that_died(tmp_path: Path, opened: Opened) -> None:
@@ -150,9 +150,9 @@ async def test_g_goes_on_with_a_search_that_died(tmp_path: Path, opened: Opened)
     async with opened(tmp_path) as pilot:
         app = await live(pilot)
         await pilot.press("g")
-        assert app.deeds.commands == ["python -m engine.search no-such-space --exhaustive --run runs/r"]
-        await until(pilot, lambda: bool(app.trouble))
-        assert "no-such-space" in app.trouble
+        assert app.context.session.commands == ["python -m engine.search no-such-space --exhaustive --run runs/r"]
+        await until(pilot, lambda: bool(app.context.session.failure_notice))
+        assert "no-such-space" in app.context.session.failure_notice
 
 
 @pytest.mark.parametrize(("command", "words"), [

@@ -69,7 +69,8 @@ def test_references_are_told_from_the_folder(tmp_path: Path) -> None:
 
 def test_a_search_that_ends_is_told_with_its_last_line(tmp_path: Path) -> None:
     launcher = Launcher(tmp_path)
-    log = launcher.start(Order("no-such-space", 1, run="runs/gone"))
+    order = Order("no-such-space", 1, run="runs/gone")
+    log = launcher.launch(order.run, order.words(), tmp_path / order.run)
     launcher._running[0][1].process.wait()
     ended = launcher.ended()
     assert ended[0].code == 2

@@ -78,9 +78,9 @@ async def test_the_trial_under_the_cursor_shows_its_curves(tmp_path: Path, opene
         assert isinstance(app, Workbench)
         await pilot.press("2", "down")
         wanted = app.screen.query_one("#trials", Table).current.training  # type: ignore[union-attr]
-        await until(pilot, lambda: bool(app.snapshot.chosen and wanted in app.snapshot.chosen.curves))
+        await until(pilot, lambda: bool(app.context.snapshot.chosen and wanted in app.context.snapshot.chosen.curves))
         assert "accuracy by epoch" in text(pilot)
-        last = app.snapshot.chosen.curves[wanted].accuracy[-1][0]  # type: ignore[union-attr]
+        last = app.context.snapshot.chosen.curves[wanted].accuracy[-1][0]  # type: ignore[union-attr]
         assert f"to {last:6.2f} %" in text(pilot)
 
 
@@ -99,14 +99,14 @@ async def test_a_run_that_has_nothing_yet_shows_nothing_of_the_one_before(tmp_pa
     async with opened(tmp_path) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-        app.choose(tmp_path / "runs" / "r")
+        app.context.select_run(tmp_path / "runs" / "r")
         await pilot.press("2")
         await until(pilot, lambda: "accuracy by epoch" in text(pilot) and "no search runs here" in text(pilot))
-        app.choose(empty)
-        await until(pilot, lambda: app.snapshot.chosen is None)
+        app.context.select_run(empty)
+        await until(pilot, lambda: app.context.snapshot.chosen is None)
         assert "accuracy by epoch" not in text(pilot)
         assert "no search runs here" not in text(pilot)
-        app.choose(tmp_path / "runs" / "r")
+        app.context.select_run(tmp_path / "runs" / "r")
         await until(pilot, lambda: "accuracy by epoch" in text(pilot) and "no search runs here" in text(pilot))
 
 
@@ -116,7 +116,8 @@ async def test_escape_forgets_the_trouble_on_every_page(tmp_path: Path, opened: 
     async with opened(tmp_path) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-        app.trouble, app.snapshot = "a search failed", app.snapshot
+        app.context.session.failure_notice = "a search failed"
+        app.context.repaint()
         await pilot.press(str(page))
         await until(pilot, lambda: app.current_mode == list(PAGES)[page - 1] and "a search failed" in text(pilot))
         await pilot.press("escape", "escape")

@@ -100,4 +100,4 @@ async def test_a_readonly_visit_is_not_remembered(tmp_path: Path, opened: Opened
     async with opened(tmp_path, readonly=True) as pilot:
         app = pilot.app
         assert isinstance(app, Workbench)
-    assert app.memory.recall() is None
+    assert app._visits.recall() is None

@@ -16,6 +16,7 @@ from engine.space.graph import Graph
 from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
 from engine.store.records import State
 from ktgtui.app import Workbench
+from ktgtui.context import Session
 from tests.ktgtui.conftest import until
 from tests.ktgtui.made import run_folder
 from tests.ktgtui.screens import text
@@ -91,12 +92,12 @@ def test_large_screen(shot: Shot, tmp_path: Path, snap_compare: Compare, monkeyp
 
 def looks_as_kept(shot: Shot, size: tuple[int, int], tmp_path: Path, snap_compare: Compare,
                   monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(Workbench, "place", property(lambda _: "~/study"))
+    monkeypatch.setattr(Session, "place", property(lambda _: "~/study"))
     study(tmp_path, shot.space)
     app = Workbench(tmp_path, look="dark")
 
     async def settle(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: app.snapshot.ready)
+        await until(pilot, lambda: app.context.snapshot.ready)
         for key in shot.keys:
             await pilot.press(key)
             if len(key) == 1 and key.isdigit():

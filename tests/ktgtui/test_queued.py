@@ -64,7 +64,7 @@ async def test_what_a_search_of_the_queue_found_stands_beside_the_run(tmp_path: 
         assert "queued" in line
 
         listed_run(tmp_path / "runs" / "digits-X-queue", page._tried.canonical(), 1.25)
-        app.look()
+        app.context.refresh_now()
         await until(pilot, lambda: "error 1.25 %" in text(pilot) and "by a search of queued graphs" in text(pilot))
         known = next(r for r in table.rows if r.edge == row.edge).others[gate]
         assert known.error == 1.25
@@ -77,13 +77,13 @@ async def test_a_turned_gate_survives_news_of_a_live_run(tmp_path: Path, opened:
         assert isinstance(app, Workbench)
         await pilot.press("5")
         await until(pilot, lambda: isinstance(app.screen, TrialPage) and "neighbours known" in text(pilot))
-        page, run = app.screen, app.snapshot.chosen
+        page, run = app.screen, app.context.snapshot.chosen
         assert isinstance(page, TrialPage)
         assert run is not None
         await pilot.press("right")
         tried = page._tried
         assert tried is not None
-        app.snapshot = replace(app.snapshot, chosen=replace(run, trials=(*run.trials,)))
+        app.context.snapshot = replace(app.context.snapshot, chosen=replace(run, trials=(*run.trials,)))
         assert page._tried == tried
         await pilot.press("escape")
         assert page._tried is None

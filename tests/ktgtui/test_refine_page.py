@@ -61,7 +61,7 @@ async def test_the_child_is_shown_from_the_parents_trials(tmp_path: Path, opened
         await refining(pilot, "m[aux] = mlp96")
         app = pilot.app
         assert isinstance(app, Workbench)
-        trials = app.snapshot.chosen.trials  # type: ignore[union-attr]
+        trials = app.context.snapshot.chosen.trials  # type: ignore[union-attr]
         kept = sum(t.error is not None and "2:mlp96 3:mlp96" in t.graph for t in trials)
         assert f"the child  n = {kept}" in text(pilot)
         assert "the best graph" in text(pilot)
@@ -129,9 +129,9 @@ async def test_the_reason_is_kept_and_shown(tmp_path: Path, opened: Opened) -> N
         await pilot.press("escape", "escape", "1")
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: any(s.name == "B2" for s in app.snapshot.spaces))
-        assert next(s.reason for s in app.snapshot.spaces if s.name == "B2") == "large helpers lead"
-        assert "--refine 'm[aux] = mlp96'" in app.deeds.commands[-1]
+        await until(pilot, lambda: any(s.name == "B2" for s in app.context.snapshot.spaces))
+        assert next(s.reason for s in app.context.snapshot.spaces if s.name == "B2") == "large helpers lead"
+        assert "--refine 'm[aux] = mlp96'" in app.context.session.commands[-1]
 
 
 async def test_two_constraints_make_one_child_and_undo_takes_the_last_back(tmp_path: Path, opened: Opened) -> None:
@@ -191,8 +191,8 @@ async def test_a_child_is_taken_back_until_it_is_searched(tmp_path: Path, opened
         assert app.screen.query_one("#phrase").value == "m[aux] = mlp96"  # type: ignore[attr-defined]
         await pilot.press("end", "ctrl+u")
         run_folder(tmp_path / "runs" / "s", str(tmp_path / "spaces" / "B2.json"), n=3)
-        app.look()
-        await until(pilot, lambda: len(app.snapshot.runs) == 2)
+        app.context.refresh_now()
+        await until(pilot, lambda: len(app.context.snapshot.runs) == 2)
         await pilot.press("ctrl+z")
         assert (tmp_path / "spaces" / "B2.json").exists()
 
@@ -208,7 +208,7 @@ async def test_the_map_shows_each_graph_holes_and_what_a_constraint_drops(tmp_pa
         await until(pilot, lambda: "/ dropped (342)" in text(pilot))
         await pilot.press("tab", "n")
         grid = pilot.app.screen.query_one("#map", Grid)
-        best = min(t.error for t in pilot.app.snapshot.chosen.trials if t.error)  # type: ignore[attr-defined]
+        best = min(t.error for t in pilot.app.context.snapshot.chosen.trials if t.error)  # type: ignore[attr-defined]
         assert grid.current is not None
         assert grid.current.error == pytest.approx(best)
         await pilot.press("enter")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ktgtui.app import Workbench
+from ktgtui.app import Workbench, bound
 from ktgtui.config import keymap
 from ktgtui.config.settings import Settings, SettingsError, commented, path, read, write
 from tests.ktgtui.conftest import until
@@ -20,7 +20,7 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_the_written_file_changes_nothing_and_its_lines_can_be_used(tmp_path: Path) -> None:
-    text = commented(list(keymap.every()))
+    text = commented(list(keymap.every(bound())))
     file = tmp_path / "deep" / "settings.toml"
     assert write(file, text)
     assert read(file) == Settings()
@@ -70,7 +70,7 @@ def test_the_command_writes_it_once_and_says_where(own_folders: Path) -> None:
 async def test_keys_follow_the_settings_and_the_page_begins_where_they_say(study: Path) -> None:
     app = Workbench(study, settings=Settings(keys={"live.sort": "o"}, start="live"))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.snapshot.ready and app.current_mode == "live")
+        await until(pilot, lambda: app.context.snapshot.ready and app.current_mode == "live")
         before = app.screen.query_one("#trials").rows  # type: ignore[attr-defined]
         await pilot.press("s")
         assert app.screen.query_one("#trials").rows is before  # type: ignore[attr-defined]
@@ -79,10 +79,7 @@ async def test_keys_follow_the_settings_and_the_page_begins_where_they_say(study
 
 
 async def test_every_binding_has_an_id_and_says_what_it_does() -> None:
-    from importlib import import_module
-
-    for place in keymap.PLACES:
-        module, _, name = place.partition(":")
-        for binding in getattr(import_module(f"ktgtui.{module}"), name).BINDINGS:
-            assert binding.id, (place, binding)
-            assert binding.description, (place, binding)
+    for kind in bound():
+        for binding in kind.BINDINGS:
+            assert binding.id, (kind, binding)
+            assert binding.description, (kind, binding)

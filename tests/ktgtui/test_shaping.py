@@ -21,10 +21,10 @@ async def on(pilot: Pilot[None], name: str) -> Workbench:
     """The cursor on a space."""
     app = pilot.app
     assert isinstance(app, Workbench)
-    await until(pilot, lambda: any(s.name == name for s in app.snapshot.spaces))
+    await until(pilot, lambda: any(s.name == name for s in app.context.snapshot.spaces))
     table = app.screen.query_one("#spaces", Table)
     await until(pilot, lambda: bool(table.rows))
-    table.seek(next(s.reference for s in app.snapshot.spaces if s.name == name))
+    table.seek(next(s.reference for s in app.context.snapshot.spaces if s.name == name))
     table.focus()
     return app
 
@@ -47,7 +47,7 @@ async def test_a_branch_is_written_and_u_takes_it_back(tmp_path: Path, opened: O
         file = tmp_path / "spaces" / "mine.json"
         await until(pilot, file.exists)
         assert load(file).keys == load("digits/C").keys
-        await until(pilot, lambda: any(s.name == "mine" for s in app.snapshot.spaces))
+        await until(pilot, lambda: any(s.name == "mine" for s in app.context.snapshot.spaces))
         await pilot.press("u")
         await until(pilot, lambda: not file.exists())
 
@@ -72,7 +72,7 @@ async def test_a_space_of_ones_own_is_renamed_by_its_text(tmp_path: Path, opened
         app = await on(pilot, "own")
         await write(pilot, "e", before.replace("own", "better"))
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: any(s.name == "better" for s in app.snapshot.spaces))
+        await until(pilot, lambda: any(s.name == "better" for s in app.context.snapshot.spaces))
         file.write_text(before)
         await pilot.press("u")
         await pilot.pause()
@@ -116,7 +116,7 @@ async def test_a_note_on_a_space_is_shown_and_taken_back(tmp_path: Path, opened:
         assert notes.read(tmp_path / "spaces") == {"space digits/X": "try this with more epochs"}
         await pilot.press("u")
         await until(pilot, lambda: notes.read(tmp_path / "spaces") == {})
-        app.look()
+        app.context.refresh_now()
 
 
 def test_notes_the_newest_counts_and_a_torn_line_is_passed_over(tmp_path: Path) -> None:
@@ -138,5 +138,5 @@ async def test_a_note_on_a_trial_is_shown_with_it(study: Path, opened: Opened) -
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "note: why so good?" in text(pilot))
         about, = notes.read(study / "spaces")
-        assert app.snapshot.chosen is not None
-        assert about.startswith(f"trial {app.snapshot.chosen.view.name} ")
+        assert app.context.snapshot.chosen is not None
+        assert about.startswith(f"trial {app.context.snapshot.chosen.view.name} ")

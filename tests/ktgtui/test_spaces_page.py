@@ -12,7 +12,7 @@ from ktgtui.dialogs.form import Form
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until
 from tests.ktgtui.made import add, info
-from tests.ktgtui.screens import text
+from tests.ktgtui.screens import chosen_run, text
 
 
 async def test_an_empty_folder_shows_the_shipped_spaces_and_how_to_begin(tmp_path: Path, opened: Opened) -> None:
@@ -44,7 +44,7 @@ async def test_runs_show_progress_and_the_chosen_one_its_edf(study: Path, opened
         runs.seek(study / "runs" / "digits-X-exhaustive")
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.view.name == "digits-X-exhaustive"))
+        await until(pilot, lambda: chosen_run(app) == "digits-X-exhaustive")
         screen = text(pilot)
         assert "40/513" in screen
         assert "interrupted" in screen
@@ -63,8 +63,8 @@ async def test_a_search_in_another_process_is_followed(tmp_path: Path, opened: O
             await pilot.pause()
             assert "10/60" in text(pilot)
             add(run, digits, 45, first=10)
-            app._follower.ask()
-            await until(pilot, lambda: app.snapshot.runs[0].done == 45)
+            app.context.refresh_now()
+            await until(pilot, lambda: app.context.snapshot.runs[0].done == 45)
             assert "45/60" in text(pilot)
             assert "training" in text(pilot)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from textual.pilot import Pilot
 from engine.analysis.conditions import by_phrase
 from engine.space.files.choices import Choice
 from engine.space.files.load import load
-from ktgtui.actions.launcher import Launcher, Order
+from ktgtui.actions.launcher import Launcher
 from ktgtui.data.samples import Samples
 from ktgtui.data.snapshot import RunView, Snapshot, SpaceView
 from ktgtui.data.workspace import Shelf
@@ -132,12 +133,13 @@ def _said(pilot: Pilot[None], *words: str) -> bool:
 async def test_the_whole_way_by_the_one_key(tmp_path: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     """From nothing to the form of the last evaluation; what a search would leave is made up at once."""
 
-    def start(launcher: Launcher, order: Order) -> Path:
-        space = str(tmp_path / order.space) if order.space.endswith(".json") else order.space
-        strategy, n = ("exhaustive", 513) if order.graphs is None else ("random", order.graphs)
-        return run_folder(tmp_path / order.run, space, n=n, strategy=strategy)
+    def launch(launcher: Launcher, name: str, words: Sequence[str], run: Path) -> Path:
+        space = str(tmp_path / words[0]) if words[0].endswith(".json") else words[0]
+        drawn = int(words[words.index("--random") + 1]) if "--random" in words else None
+        strategy, n = ("exhaustive", 513) if drawn is None else ("random", drawn)
+        return run_folder(run, space, n=n, strategy=strategy)
 
-    monkeypatch.setattr(Launcher, "start", start)
+    monkeypatch.setattr(Launcher, "launch", launch)
     async with opened(tmp_path) as pilot:
         await until(pilot, lambda: _said(pilot, f"tour 1/{STEPS}"))
         await pilot.press("ctrl+n")

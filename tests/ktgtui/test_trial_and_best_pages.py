@@ -24,7 +24,7 @@ from ktgtui.terminal import clipboard
 from ktgtui.widgets.table import Table
 from tests.ktgtui.conftest import Opened, until, write
 from tests.ktgtui.made import error_of, run_folder
-from tests.ktgtui.screens import text
+from tests.ktgtui.screens import chosen_run, text
 
 
 async def test_the_best_trial_is_shown_with_its_known_neighbours(tmp_path: Path, opened: Opened) -> None:
@@ -137,7 +137,7 @@ async def test_colon_goes_to_a_run_by_a_part_of_its_name(study: Path, opened: Op
         await pilot.press("enter")
         app = pilot.app
         assert isinstance(app, Workbench)
-        await until(pilot, lambda: bool(app.snapshot.chosen and app.snapshot.chosen.view.name == "digits-X-exhaustive"))
+        await until(pilot, lambda: chosen_run(app) == "digits-X-exhaustive")
         assert isinstance(app.screen, LivePage)
 
 

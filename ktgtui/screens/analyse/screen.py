@@ -7,13 +7,17 @@ constraint to the refine page: the plot writes the constraint.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 from typing import ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from engine.errors import EngineError
+from ktgtui.actions.selection import refine
+from ktgtui.context import Context
 from ktgtui.data.samples import LETTERED
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.screens.analyse.request import Wanted, asking, caveat
@@ -30,7 +34,7 @@ FASTEST_LOOK = 4.0
 class AnalysePage(Page):
     """One way of looking at a time; answers are kept until the trials change, and the next pages are made ahead."""
 
-    TITLE = "analyse"
+    NAME = "analyse"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(c.letter, f"turn_to({i})", c.title, show=False, id=f"analyse.{c.name}")
           for i, c in enumerate(LETTERED) if c.letter),
@@ -52,8 +56,8 @@ class AnalysePage(Page):
         Binding("escape", "plainly", "one condition", show=False, id="analyse.plainly"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._wanted: Wanted = ("curves", 1, 0)
         """Begins with condition (b), label to auxiliary nodes, whose effect the paper found largest after the models'."""
         self._known: dict[Wanted, View] = {}
@@ -93,9 +97,6 @@ class AnalysePage(Page):
 
     def show(self, snapshot: Snapshot) -> None:
         run = snapshot.chosen
-        if name := self.workbench.guide.condition:
-            self.workbench.guide.condition = None
-            self._wanted = ("curves", [c.name for c in LETTERED].index(name), 0)
         if run is None:
             self._view, self._known, self._trials = None, {}, None
             self._refused = "no run to analyse: choose or start one on the spaces page"
@@ -104,26 +105,30 @@ class AnalysePage(Page):
         elif self._is_due(run):
             self._ask(run)
 
+    def receive(self, given: str) -> None:
+        """Turn to the condition of this name."""
+        self._wanted = ("curves", [c.name for c in LETTERED].index(given), 0)
+
     def _is_due(self, run: RunDetail) -> bool:
         if self._trials is run.trials:
             return self._known.get(self._wanted) is not self._view and not self._refused
         same_run = self._view is not None and self._folder == run.view.folder
-        return not (same_run and self.workbench.now() - self._asked_at < FASTEST_LOOK)
+        return not (same_run and monotonic() - self._asked_at < FASTEST_LOOK)
 
     _folder: object = None
 
     def _ask(self, run: RunDetail) -> None:
         if self._trials is not run.trials:
-            self._trials, self._folder, self._known, self._asked_at = run.trials, run.view.folder, {}, self.workbench.now()
+            self._trials, self._folder, self._known, self._asked_at = run.trials, run.view.folder, {}, monotonic()
         wanted = self._wanted
         if wanted in self._known:
             self._answered(run, wanted, self._known[wanted])
             return
-        question = asking(wanted, self.workbench.samples, run, self._comparable(run))
-        self.workbench.thinker.ask("view", question, lambda found: self._answered(run, wanted, found))
+        question = asking(wanted, self.context.samples, run, self._comparable(run))
+        self.context.background.ask("view", question, lambda found: self._answered(run, wanted, found))
 
     def _comparable(self, run: RunDetail) -> tuple[RunView, ...]:
-        return tuple(v for v in self.workbench.snapshot.runs if not v.error and (v.done or v.folder == run.view.folder))
+        return tuple(v for v in self.context.snapshot.runs if not v.error and (v.done or v.folder == run.view.folder))
 
     def _answered(self, run: RunDetail, wanted: Wanted, found: View | EngineError) -> None:
         if run.trials is not self._trials or wanted != self._wanted:
@@ -144,8 +149,8 @@ class AnalysePage(Page):
         if run.view.live or not missing:
             return
         wanted = missing[0]
-        question = asking(wanted, self.workbench.samples, run, ())
-        look, size, plain = self._look_at(LETTERED[wanted[1]].name), self._plot.size, self.workbench.plain
+        question = asking(wanted, self.context.samples, run, ())
+        look, size, plain = self._look_at(LETTERED[wanted[1]].name), self._plot.size, self.context.session.plain
 
         def ask() -> View:
             view = question()
@@ -158,7 +163,7 @@ class AnalysePage(Page):
                 self._known[wanted] = found
                 self._ahead(run)
 
-        self.workbench.thinker.ask("ahead", ask, keep)
+        self.context.background.ask("ahead", ask, keep)
 
     def _draw(self) -> None:
         view = self._view
@@ -187,7 +192,7 @@ class AnalysePage(Page):
         self.query_one("#verdict", Note).show([] if row is None else row.said)
 
     def _titles(self) -> None:
-        run = self.workbench.snapshot.chosen
+        run = self.context.snapshot.chosen
         kind, place, other = self._wanted
         runs: list[tuple[str, str]] = [(f"{run.view.name}  " if run else "", "accent")]
         for i, condition in enumerate(LETTERED):
@@ -202,17 +207,17 @@ class AnalysePage(Page):
     def _taken(self, event: Table.Taken) -> None:
         row: Row = event.row
         if row.phrase:
-            self.workbench.refine(row.phrase)
+            refine(self.context, row.phrase)
         elif row.condition:
             self._want(("curves", [c.name for c in LETTERED].index(row.condition), 0))
         elif self._wanted[0] == "beside" and (view := next(
-                (v for v in self.workbench.snapshot.runs if v.name == row.key), None)):
-            self.workbench.choose(view.folder)
+                (v for v in self.context.snapshot.runs if v.name == row.key), None)):
+            self.context.select_run(view.folder)
 
     def _want(self, wanted: Wanted) -> None:
         self._wanted, self._refused = wanted, ""
         self._titles()
-        if run := self.workbench.snapshot.chosen:
+        if run := self.context.snapshot.chosen:
             self._ask(run)
 
     def action_turn(self, by: int) -> None:
@@ -239,9 +244,10 @@ class AnalysePage(Page):
             self._want((kind, self._wanted[1], 0))
 
     def action_plainly(self) -> None:
-        if self._wanted[0] == "curves":
-            self.workbench.action_calm()
+        plain = self._wanted[0] == "curves"
         self._want(("curves", self._wanted[1], 0))
+        if plain:
+            raise SkipAction()  # then escape dismisses notices, as on every page
 
     def _set(self, look: Look) -> None:
         """Zoom, bands and crosshair hold for every page, what is hidden for its own."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.events import Resize
 from textual.widget import Widget
@@ -20,6 +21,8 @@ from engine.errors import EngineError, StoreError
 from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
 from engine.store.records import Trial
 from ktgtui.actions import jobs
+from ktgtui.actions.selection import open_trial
+from ktgtui.context import Context
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.dialogs.form import Field, Form, Values
 from ktgtui.drawing import formatting
@@ -49,7 +52,7 @@ Rows = tuple[tuple[Ranked, ...], tuple[Ranked, ...]]
 class BestPage(Page):
     """Named graphs on top, then the best; what each stands for against DML below."""
 
-    TITLE = "best"
+    NAME = "best"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("E", "evaluate", "train again", id="best.evaluate"),
         Binding("e", "report", "export report", id="best.report"),
@@ -57,8 +60,8 @@ class BestPage(Page):
         Binding("escape", "unfilter", "all graphs", show=False, id="best.unfilter"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._asked: object = None
         self._evaluations: tuple[Evaluation, ...] = ()
         self._stamp: tuple[object, ...] = ()
@@ -92,7 +95,7 @@ class BestPage(Page):
             if self._asked is not run.trials:
                 self._certify(run)
             self._asked, self._stamp = run.trials, stamp
-            self.workbench.thinker.ask("best", lambda: _read(run), lambda found: self._answered(run, found))
+            self.context.background.ask("best", lambda: _read(run), lambda found: self._answered(run, found))
         self._tell(run)
 
     def on_resize(self, event: Resize) -> None:
@@ -129,15 +132,15 @@ class BestPage(Page):
         self.query_one("#filter", Prompt).ask(self._filter)
 
     def action_unfilter(self) -> None:
-        if self._filter and (run := self.workbench.snapshot.chosen):
+        if self._filter and (run := self.context.snapshot.chosen):
             self._filter, self._keep = "", None
             self._fill(run)
         else:
-            self.workbench.action_calm()
+            raise SkipAction()  # then escape dismisses notices, as on every page
 
     @on(Prompt.Answered, "#filter")
     def _filtered(self, event: Prompt.Answered) -> None:
-        run, text = self.workbench.snapshot.chosen, event.text.strip()
+        run, text = self.context.snapshot.chosen, event.text.strip()
         if run is None:
             return
         try:
@@ -153,7 +156,7 @@ class BestPage(Page):
         """Hold a finished exhaustive run against its space."""
         self._certificate = None
         if run.view.strategy == "exhaustive" and run.view.done == run.info.total:
-            self.workbench.thinker.ask(
+            self.context.background.ask(
                 "certificate",
                 lambda: certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats),
                 lambda found: self._certified_by(run, found),
@@ -186,7 +189,7 @@ class BestPage(Page):
         if row.again:
             told.append(against("trained again with fresh seeds", retrained(row), row, dml, retrained(dml) if dml else ()))
         self.query_one("#best-foot", Note).show(told)
-        self.query_one(Sketch).show(draw(Drawn(row.graph, row.trial.accuracy), self.workbench.plain))
+        self.query_one(Sketch).show(draw(Drawn(row.graph, row.trial.accuracy), self.context.session.plain))
 
     def _moved(self, row: Ranked) -> None:
         self._compare()
@@ -194,20 +197,25 @@ class BestPage(Page):
     @on(Table.Taken, "#ranking")
     def _taken(self, event: Table.Taken) -> None:
         if event.row.place:
-            self.workbench.open_trial(event.row.trial.number)
+            open_trial(self.context, event.row.trial.number)
         else:
             self.notify("this graph was trained besides the draws: it has no trial")
 
     def action_report(self) -> None:
         """Write the run's report to reports/."""
-        run = self.workbench.snapshot.chosen
-        if run is not None and not self.workbench.refuses():
-            jobs.send(self.workbench, jobs.report(run.view.folder, self.workbench.folder))
+        run = self.context.snapshot.chosen
+        if run is not None and not self.context.refuses():
+            jobs.send(self.context, jobs.report(run.view.folder, self.context.session.folder))
+
+    def advance(self) -> bool:
+        """Offer to train the best graph again."""
+        self.action_evaluate()
+        return True
 
     def action_evaluate(self) -> None:
         """Ask which graphs to train again with fresh seeds, and whether the test set is to be opened."""
-        run = self.workbench.snapshot.chosen
-        if run is None or self.workbench.refuses():
+        run = self.context.snapshot.chosen
+        if run is None or self.context.refuses():
             return
         if run.view.live:
             self.notify("a run that is being searched cannot be evaluated: wait for its end", severity="warning")
@@ -215,7 +223,7 @@ class BestPage(Page):
         fields = [Field("graphs", "best dml", "best, topN, dml, keys"), Field("repeats", "5"),
                   Field("test", hint=f"closed; write '{OPEN}' to open it for good")]
         form = Form(f"train graphs of {run.view.name} again", fields, lambda values: self._plan(run, values))
-        self.workbench.push_screen(form, lambda values: self._evaluate(run, values))
+        self.context.push_screen(form, lambda values: self._evaluate(run, values))
 
     def _plan(self, run: RunDetail, values: Values) -> Sequence[Paragraph]:
         errand, test = self._errand(run, values)
@@ -232,15 +240,15 @@ class BestPage(Page):
         if not repeats.isdigit() or not int(repeats):
             raise StoreError(f"repeats: must be a number from 1 on, got {repeats!r}")
         graphs = values["graphs"].replace(",", " ").split() or ["best"]
-        return jobs.evaluation(run.view.folder, self.workbench.folder, graphs, int(repeats), bool(wish)), bool(wish)
+        return jobs.evaluation(run.view.folder, self.context.session.folder, graphs, int(repeats), bool(wish)), bool(wish)
 
     def _evaluate(self, run: RunDetail, values: Values | None) -> None:
         if values is not None:
-            jobs.send(self.workbench, self._errand(run, values)[0], self._again)
+            jobs.send(self.context, self._errand(run, values)[0], self._again)
 
     def _again(self) -> None:
         if self.is_current:
-            self.show(self.workbench.snapshot)
+            self.show(self.context.snapshot)
 
 
 def _stamp(run: RunDetail) -> tuple[int, int]:

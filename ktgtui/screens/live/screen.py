@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
 from engine.store.records import Trial
+from ktgtui.actions.selection import open_trial
+from ktgtui.context import Context
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.drawing import formatting
 from ktgtui.drawing.sparkline import told
@@ -31,7 +34,7 @@ FIXED = (Column("#", 6, right=True), Column("error", 6, right=True), Column("out
 class LivePage(Page):
     """The chosen run's trials."""
 
-    TITLE = "live"
+    NAME = "live"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort", "sort", id="live.sort"),
         Binding("slash", "filter", "filter", key_display="/", id="live.filter"),
@@ -45,8 +48,8 @@ class LivePage(Page):
         Binding("escape", "unfilter", "all trials", show=False, id="live.unfilter"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._order = Order.BEST
         self._filter = ""
         self._keep: Keep | None = None
@@ -70,7 +73,7 @@ class LivePage(Page):
     def show(self, snapshot: Snapshot) -> None:
         run = snapshot.chosen
         if run is None:
-            wished = snapshot.run(self.workbench.wished)
+            wished = snapshot.run(self.context.session.selected_run)
             said = f"{wished.name}: {wished.error or wished.phase}" if wished else "no run chosen"
             self.query_one("#progress", Note).show([[(said, "accent" if wished else "dim")]])
             self._table.empty = "no run yet: start a search on the spaces page"
@@ -79,7 +82,7 @@ class LivePage(Page):
             self.query_one("#beside", Sketch).show([])
             self._drawn = ()
             return
-        self.query_one("#progress", Note).show([progress(run.view, self.workbench.plain), self._second(run)])
+        self.query_one("#progress", Note).show([progress(run.view, self.context.session.plain), self._second(run)])
         self._fill(run)
         self._foot(run)
 
@@ -101,7 +104,7 @@ class LivePage(Page):
         columns = (*FIXED, *(Column(title, 3, least=80) for title in titles))
         self._table.empty = "no trial passes the filter" if self._filter else "no trial yet"
         self._table.show(arranged(kept, self._order), columns)
-        self.query_one("#progress", Note).show([progress(run.view, self.workbench.plain), self._second(run)])
+        self.query_one("#progress", Note).show([progress(run.view, self.context.session.plain), self._second(run)])
 
     def _foot(self, run: RunDetail) -> None:
         """Curves of the trial under the cursor, and the log."""
@@ -113,25 +116,25 @@ class LivePage(Page):
             note.show([[(f" #{trial.number} {trial.state.value}: not trained", "dim")]])
         elif trial is not None and curve is not None:
             title = [(f" #{trial.number} accuracy by epoch, a node a line", "dim")]
-            note.show([title, *told(curve, note.size.width, self.workbench.plain)])
+            note.show([title, *told(curve, note.size.width, self.context.session.plain)])
         self._show_beside(run)
 
     def _want_curves(self) -> None:
-        self.workbench.want_curves(tuple(t.training for t in self._table.around() if t.training))
+        self.context.read_curves(tuple(t.training for t in self._table.around() if t.training))
 
     def _show_beside(self, run: RunDetail) -> None:
         pane = self.query_one("#beside", Sketch)
         titles = [(f" {name} ", "cursor" if name == self._beside else "dim") for name in PANES]
-        lines = PANES[self._beside](run, pane.size.width - 1, pane.size.height - 1, self.workbench.plain, clock())
+        lines = PANES[self._beside](run, pane.size.width - 1, pane.size.height - 1, self.context.session.plain, clock())
         pane.show([titles, *([(" ", ""), *line] for line in lines)])
 
     def _moved(self, trial: Trial) -> None:
-        if run := self.workbench.snapshot.chosen:
+        if run := self.context.snapshot.chosen:
             self._foot(run)
 
     @on(Table.Taken, "#trials")
     def _taken(self, event: Table.Taken) -> None:
-        self.workbench.open_trial(event.row.number)
+        open_trial(self.context, event.row.number)
 
     def action_sort(self) -> None:
         self._order = self._order.next
@@ -140,11 +143,11 @@ class LivePage(Page):
     def action_steer(self, what: str) -> None:
         from ktgtui.actions import control_run
 
-        getattr(control_run, what)(self.workbench)
+        control_run.CONTROLS[what](self.context)
 
     def action_workers(self) -> None:
-        run = self.workbench.snapshot.chosen
-        if run is not None and not self.workbench.refuses():
+        run = self.context.snapshot.chosen
+        if run is not None and not self.context.refuses():
             self.query_one("#workers", Prompt).ask(str(len({p.worker for p in run.packs}) or ""))
 
     @on(Prompt.Answered, "#workers")
@@ -152,7 +155,7 @@ class LivePage(Page):
         from ktgtui.actions import control_run
 
         try:
-            control_run.set_workers(self.workbench, event.text)
+            control_run.set_workers(self.context, event.text)
         except EngineError as error:
             event.prompt.complain(str(error))
             return
@@ -163,7 +166,7 @@ class LivePage(Page):
         """Show the next of packs, machine and log beside the curves."""
         names = list(PANES)
         self._beside = names[(names.index(self._beside) + 1) % len(names)]
-        if run := self.workbench.snapshot.chosen:
+        if run := self.context.snapshot.chosen:
             self._show_beside(run)
 
     def action_filter(self) -> None:
@@ -171,15 +174,18 @@ class LivePage(Page):
 
     def action_unfilter(self) -> None:
         if not self._filter:
-            self.workbench.action_calm()
+            raise SkipAction()  # then escape dismisses notices, as on every page
+        self._unfilter()
+
+    def _unfilter(self) -> None:
         self._filter, self._keep = "", None
         self._again()
 
     @on(Prompt.Answered, "#filter")
     def _filtered(self, event: Prompt.Answered) -> None:
-        run = self.workbench.snapshot.chosen
+        run = self.context.snapshot.chosen
         if run is None or not event.text.strip():
-            self.action_unfilter()
+            self._unfilter()
         else:
             try:
                 keep = keeper(event.text, run.space)
@@ -192,7 +198,7 @@ class LivePage(Page):
         self._table.focus()
 
     def _again(self) -> None:
-        self.show(self.workbench.snapshot)
+        self.show(self.context.snapshot)
 
 
 def progress(run: RunView, plain: bool) -> Sequence[tuple[str, str]]:

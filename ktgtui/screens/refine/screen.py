@@ -22,7 +22,9 @@ from engine.errors import EngineError
 from engine.space.space import Ancestor, Space
 from engine.space.text.describe_space import describe
 from ktgtui.actions.accept_constraint import Acceptance, Written, take_back
-from ktgtui.actions.selection import subject
+from ktgtui.actions.selection import open_trial, subject
+from ktgtui.actions.start_search import search_form
+from ktgtui.context import Context
 from ktgtui.data.samples import Consequence, consequence
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.drawing.plots import edf_figure
@@ -32,6 +34,7 @@ from ktgtui.screens.refine.completion import complete, words
 from ktgtui.screens.refine.graph_map import MOST, GraphMap, Spot, graph_map, struck
 from ktgtui.screens.refine.map_grid import Grid
 from ktgtui.screens.refine.preview_text import comparison, counts, verdict
+from ktgtui.tour.steps import GRAPHS
 from ktgtui.widgets.plot import Plot
 from ktgtui.widgets.text_block import Note
 
@@ -50,7 +53,7 @@ class Completer(Suggester):
 class RefinePage(Page):
     """From what is seen to a smaller space."""
 
-    TITLE = "refine"
+    NAME = "refine"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "accept", "write child", id="refine.accept"),
         Binding("ctrl+z", "undo", "undo", id="refine.undo"),
@@ -60,8 +63,8 @@ class RefinePage(Page):
         Binding("slash", "line", "constraint", key_display="/", id="refine.line"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._space: Space | None = None
         self._drafts: list[str] = []
         """Constraints taken with Enter, in order."""
@@ -74,6 +77,8 @@ class RefinePage(Page):
         self._map_of: tuple[object, ...] = ()
         self._advised: Paragraph | None = None
         """The best founded constraint, said while none is typed."""
+        self._given = ""
+        """A constraint that another page handed over, until it stands in the line."""
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="refined")
@@ -97,7 +102,7 @@ class RefinePage(Page):
         self.query_one("#phrase-label", Note).show([[("constraint", "head")]])
 
     def show(self, snapshot: Snapshot) -> None:
-        space = subject(self.workbench)
+        space = subject(self.context)
         if space is None:
             self.query_one("#refined", Note).show([[("no space chosen", "dim")]])
             return
@@ -106,12 +111,23 @@ class RefinePage(Page):
             self._mapped, self._map, self._advised = None, None, None
             self._input.suggester = Completer(words(space))
         self._head(space)
-        if self.workbench.handed:
-            self._put(self.workbench.handed)
-            self.workbench.handed = ""
+        if self._given:
+            self._put(self._given)
+            self._given = ""
             self._input.focus()
         self._ask()
         self._ask_map()
+
+    def receive(self, given: str) -> None:
+        """Take a constraint into the line."""
+        self._given = given
+
+    def advance(self) -> bool:
+        """Accept what stands in the line."""
+        if self.is_drafting:
+            self.action_accept()
+            return True
+        return False
 
     def _put(self, text: str) -> None:
         self._input.value = text
@@ -124,7 +140,7 @@ class RefinePage(Page):
 
     def _run(self) -> RunDetail | None:
         """The chosen run, if it is one of this space."""
-        run = self.workbench.snapshot.chosen
+        run = self.context.snapshot.chosen
         return run if run and self._space and run.space.lineage == self._space.lineage else None
 
     def _head(self, space: Space) -> None:
@@ -145,8 +161,8 @@ class RefinePage(Page):
         if space is None or wanted == self._asked:
             return
         self._asked = wanted
-        known = self.workbench.samples
-        self.workbench.thinker.ask("refine", lambda: consequence(known, run, space, texts),
+        known = self.context.samples
+        self.context.background.ask("refine", lambda: consequence(known, run, space, texts),
                                    lambda found: self._answered(texts, found))
 
     def _answered(self, texts: tuple[str, ...], found: Consequence | EngineError) -> None:
@@ -168,11 +184,11 @@ class RefinePage(Page):
 
     def _ask_advice(self) -> None:
         """Once a run: what its trials advise, for a person who has not decided yet."""
-        run, known = self._run(), self.workbench.samples
+        run, known = self._run(), self.context.samples
         if run is None or run.view.live or self._advised is not None or self._texts:
             return
         self._advised = []
-        self.workbench.thinker.ask("refine advice", lambda: advise(known.of(run)), self._advise)
+        self.context.background.ask("refine advice", lambda: advise(known.of(run)), self._advise)
 
     def _advise(self, found: Advised | EngineError) -> None:
         if isinstance(found, EngineError) or not found.ranked:
@@ -195,7 +211,7 @@ class RefinePage(Page):
         if not shown or space is None or wanted == self._map_of:
             return
         self._map_of = wanted
-        self.workbench.thinker.ask("map", lambda: graph_map(run, space), self._draw_map)
+        self.context.background.ask("map", lambda: graph_map(run, space), self._draw_map)
 
     def _draw_map(self, found: GraphMap | EngineError) -> None:
         if isinstance(found, GraphMap) and self.is_mounted:
@@ -213,7 +229,7 @@ class RefinePage(Page):
             self.query_one("#map", Grid).show(base)
             return
         child = replace(space, lineage=(*space.lineage, Ancestor("draft", found.phrases)), file=None)
-        self.workbench.thinker.ask("strike", lambda: struck(base, child), self._struck)
+        self.context.background.ask("strike", lambda: struck(base, child), self._struck)
 
     def _struck(self, found: GraphMap | EngineError) -> None:
         if isinstance(found, GraphMap) and self.is_mounted:
@@ -223,7 +239,7 @@ class RefinePage(Page):
         if spot.trial is None:
             self.notify("this graph is not trained yet")
         else:
-            self.workbench.open_trial(spot.trial)
+            open_trial(self.context, spot.trial)
 
     def action_map(self) -> None:
         """The map in place of the EDFs, or back."""
@@ -259,7 +275,7 @@ class RefinePage(Page):
             self._put(self._drafts.pop())
             self._head(self._space)
             self._ask()
-        elif self._written and not self._input.value and take_back(self.workbench, self._written[-1]):
+        elif self._written and not self._input.value and take_back(self.context, self._written[-1]):
             self._put("; ".join(self._written.pop().choice.constraints))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -275,7 +291,7 @@ class RefinePage(Page):
     def action_accept(self) -> None:
         """Ask for a name and a reason, then write the child."""
         found, space = self._found, self._space
-        if self.workbench.refuses():
+        if self.context.refuses():
             return
         if space is None or found is None or not found.phrases or found.whatif is None:
             self.notify("type a constraint first", severity="warning")
@@ -284,12 +300,12 @@ class RefinePage(Page):
             self.notify(f"this constraint {found.whatif.verdict.value}", severity="warning")
             return
         try:
-            Acceptance(self.workbench, space, found, self._run(), self._accepted).ask()
+            Acceptance(self.context, space, found, self._run(), self._accepted).ask()
         except EngineError as error:
             self.notify(str(error), severity="warning", markup=False)
 
     def _accepted(self, written: Written) -> None:
         self._written.append(written)
         self._drafts, self._input.value = [], ""
-        self.workbench.look()
-        self.workbench.offer_search(str(written.file), self.workbench.guide.graphs)
+        self.context.refresh_now()
+        search_form(self.context, str(written.file), GRAPHS if self.context.session.touring else None)

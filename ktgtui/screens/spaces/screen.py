@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.errors import EngineError
+from ktgtui.context import Context
 from ktgtui.data.last_visit import since
 from ktgtui.data.snapshot import RunView, Snapshot, SpaceView
 from ktgtui.drawing import formatting
@@ -54,7 +55,7 @@ MOST_NEWS = 3
 class SpacesPage(Page):
     """Spaces above, runs and their EDF below."""
 
-    TITLE = "spaces"
+    NAME = "spaces"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "search", "start a search", id="spaces.search"),
         Binding("r", "refine", "refine", id="spaces.refine"),
@@ -65,8 +66,8 @@ class SpacesPage(Page):
         Binding("t", "note", "note", show=False, id="spaces.note"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._runs_of: dict[str, list[RunView]] = {}
         self._marked: SpaceView | None = None
         """The first of two spaces to compare."""
@@ -81,7 +82,7 @@ class SpacesPage(Page):
             yield Note(id="words")
             with Horizontal(id="runs-body"):
                 yield Table[RunView](RUNS, self._run_cells, lambda r: r.folder,
-                                     moved=lambda r: self.workbench.choose(r.folder), id="runs")
+                                     moved=lambda r: self.context.select_run(r.folder), id="runs")
                 with Vertical(id="edf-body"):
                     yield Note(id="edf-title")
                     yield Plot(id="edf")
@@ -103,15 +104,15 @@ class SpacesPage(Page):
 
     def _greet(self) -> None:
         """What happened since the last visit, in as many lines as the page can spare."""
-        note, bench = self.query_one("#news", Note), self.workbench
-        note.display = bool(bench.news and bench.last_visit)
-        if bench.last_visit is None or not bench.news:
+        note, session = self.query_one("#news", Note), self.context.session
+        note.display = bool(session.news and session.last_visit)
+        if session.last_visit is None or not session.news:
             return
-        lines: list[Paragraph] = [[("welcome back  ", "accent"), (f"last here {since(bench.last_visit, time.time())}", ""),
+        lines: list[Paragraph] = [[("welcome back  ", "accent"), (f"last here {since(session.last_visit, time.time())}", ""),
                                    ("   N lists all, esc forgets", "dim")]]
-        for one in bench.news[:MOST_NEWS]:
+        for one in session.news[:MOST_NEWS]:
             lines.append([(f"{one.name}  ", "good" if one.good else "bad"), (one.said, "")])
-        if (more := len(bench.news) - MOST_NEWS) > 0:
+        if (more := len(session.news) - MOST_NEWS) > 0:
             lines.append([(f"and {more} more", "dim")])
         note.show(lines)
 
@@ -139,7 +140,7 @@ class SpacesPage(Page):
         else:
             added = ", ".join(space.phrases) or "no constraint"
             because = f"  because {space.reason}" if space.reason else ""
-            written = self.workbench.snapshot.notes.get(f"space {space.name}")
+            written = self.context.snapshot.notes.get(f"space {space.name}")
             said = f"  note: {written}" if written else ""
             note.show([[(f"{space.name}  ", "accent"), (added, ""), (because, "good"), (said, "warn")],
                        [(space.words, "dim")]])
@@ -151,8 +152,10 @@ class SpacesPage(Page):
         return None if table.current is None or table.current.error else table.current
 
     def action_search(self) -> None:
-        if self._space and not self.workbench.refuses():
-            self.workbench.offer_search(self._space.reference)
+        if self._space and not self.context.refuses():
+            from ktgtui.actions.start_search import search_form
+
+            search_form(self.context, self._space.reference)
 
     def action_shape(self, how: str) -> None:
         """Open the editor on the space under the cursor; one that cannot be read can be mended so."""
@@ -162,7 +165,7 @@ class SpacesPage(Page):
         if space is None or (space.error and how != "edit"):
             return
         try:
-            getattr(edit_space, how)(self.workbench, space)
+            edit_space.EDITS[how](self.context, space)
         except EngineError as error:
             self.notify(str(error), severity="error", markup=False)
 
@@ -178,33 +181,33 @@ class SpacesPage(Page):
             self.notify(f"{space.name}: go to another space and press c again", markup=False)
             return
         self._marked = None
-        edit_space.compare(self.workbench, marked, space)
+        edit_space.compare(self.context, marked, space)
 
     def action_note(self) -> None:
         from engine.space.files.notes import about_space
         from ktgtui.actions import edit_space
 
         if self._space:
-            edit_space.note(self.workbench, about_space(self._space.name), self._space.name)
+            edit_space.note(self.context, about_space(self._space.name), self._space.name)
 
     def action_refine(self) -> None:
         from ktgtui.actions.selection import work_on  # the engine's spaces: not before the first paint
 
         if self._space:
-            work_on(self.workbench, self._space.reference)
-            self.app.switch_mode("refine")
+            work_on(self.context, self._space.reference)
+            self.context.show_page("refine")
 
     @on(Table.Taken, "#runs")
     def _run_taken(self, event: Table.Taken) -> None:
-        self.workbench.choose(event.row.folder)
-        self.app.switch_mode("live")
+        self.context.select_run(event.row.folder)
+        self.context.show_page("live")
 
     @on(Table.Taken, "#spaces")
     def _space_taken(self, event: Table.Taken) -> None:
         self.action_refine()
 
     def _space_cells(self, space: SpaceView) -> Sequence[Cell]:
-        branch = space.branch.translate(_ASCII_TREE) if self.workbench.plain else space.branch
+        branch = space.branch.translate(_ASCII_TREE) if self.context.session.plain else space.branch
         name = branch + space.name
         if space.error:
             return ((name, "bad"), ("cannot be read", "bad"), *[""] * 7)
@@ -219,7 +222,7 @@ class SpacesPage(Page):
     def _run_cells(self, run: RunView) -> Sequence[Cell]:
         if run.error:
             return ((run.name, "bad"), "", "", (run.phase, "bad"), "", "")
-        filled = formatting.bar(run.share, 8, self.workbench.plain) if run.total else ""
+        filled = formatting.bar(run.share, 8, self.context.session.plain) if run.total else ""
         trials = formatting.progress(run.done, run.total if run.done != run.total else None)
         return (run.name, trials, (filled, "curve0"), _state(run),
                 formatting.duration(run.eta), (formatting.percent(run.best), "good"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
@@ -19,7 +20,9 @@ from engine.space.catalogue import GATES
 from engine.space.files.notes import about_trial
 from engine.space.graph import Graph, edges
 from engine.store.records import Trial
+from ktgtui.actions.launcher import start_search
 from ktgtui.actions.selection import on_disk, reference_of
+from ktgtui.context import Context
 from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.drawing.graph import Drawn, draw
@@ -38,7 +41,7 @@ from ktgtui.widgets.text_block import Note
 class TrialPage(Page):
     """The trial that was opened, or the run's best."""
 
-    TITLE = "trial"
+    NAME = "trial"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "turn(-1)", "what if", key_display="← →", id="trial.gate-before", priority=True),
         Binding("right", "turn(1)", "next gate", show=False, id="trial.gate-after", priority=True),
@@ -49,8 +52,8 @@ class TrialPage(Page):
         Binding("t", "note", "note", id="trial.note"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self._trial: Trial | None = None
         self._gates: tuple[str, ...] = ()
         self._drawn: tuple[object, ...] = ()
@@ -80,7 +83,7 @@ class TrialPage(Page):
         if run is None or trial is None:
             self.query_one("#trial-head", Note).show([[("no trial yet", "dim")]])
             return
-        self.workbench.want_curves((trial.training,) if trial.training else ())
+        self.context.read_curves((trial.training,) if trial.training else ())
         written = snapshot.notes.get(about_trial(run.view.name, trial.key), "")
         self._ask_queued(run, snapshot)
         now = (run.trials, trial.number, written, self._queued)
@@ -102,7 +105,7 @@ class TrialPage(Page):
 
     def _ask_queued(self, run: RunDetail, snapshot: Snapshot) -> None:
         """Read what was queued, and what became of it, when there is news of either."""
-        folder = self.workbench.folder
+        folder = self.context.session.folder
         views = queue_results.searches(run, snapshot.runs)
         waiting = stamp(queue_file.path(folder, run.space.slug))
         now = (run.view.folder, waiting, *((view.folder, view.done) for view in views))
@@ -110,18 +113,18 @@ class TrialPage(Page):
             if self._queued_of[:1] != now[:1]:
                 self._queued = NOTHING
             self._queued_of = now
-            self.workbench.thinker.ask("queue", lambda: queue_results.read(run, views, folder),
+            self.context.background.ask("queue", lambda: queue_results.read(run, views, folder),
                                        lambda found: self._heard(now, found))
 
     def _heard(self, of: tuple[object, ...], found: Queued | EngineError) -> None:
         if of == self._queued_of and isinstance(found, Queued) and self.is_mounted:
             self._queued = found
             if self.is_current:
-                self.show(self.workbench.snapshot)
+                self.show(self.context.snapshot)
 
     def _wanted(self, run: RunDetail) -> Trial | None:
         """The trial that was asked for, else the best."""
-        number = self.workbench.trial
+        number = self.context.session.selected_trial
         if number is not None and (found := next((t for t in run.trials if t.number == number), None)):
             return found
         with_result = [t for t in run.trials if t.error is not None]
@@ -136,7 +139,7 @@ class TrialPage(Page):
                    *(Column(g, 13, right=True) for g in self._gates), Column("", 1, grows=True))
         self._table.show(rows(trial, run.trainings.get(trial.training or ""), around), columns)
         self._say_head(run, trial)
-        written = self.workbench.snapshot.notes.get(about_trial(run.view.name, trial.key))
+        written = self.context.snapshot.notes.get(about_trial(run.view.name, trial.key))
         said: list[Paragraph] = [[(f"note: {written}", "warn")]] if written else []
         self.query_one("#trial-foot", Note).show([*foot(run, trial, around, self._queued), *said])
         self._sketch()
@@ -153,11 +156,11 @@ class TrialPage(Page):
             row = self._table.current
             accuracy = () if self._tried else self._trial.accuracy
             what = Drawn(self._tried or Graph.parse(self._trial.graph), accuracy, row.edge if row else None)
-            self.query_one(Sketch).show(draw(what, self.workbench.plain))
+            self.query_one(Sketch).show(draw(what, self.context.session.plain))
 
     def action_turn(self, by: int) -> None:
         """Another gate on the edge under the cursor; several edges can be turned one after the other."""
-        row, run, trial = self._table.current, self.workbench.snapshot.chosen, self._trial
+        row, run, trial = self._table.current, self.context.snapshot.chosen, self._trial
         if row is None or run is None or trial is None:
             return
         graph = Graph.parse(trial.graph)
@@ -167,8 +170,8 @@ class TrialPage(Page):
 
     def action_undo(self) -> None:
         if self._tried is None:
-            self.workbench.action_calm()
-        elif (run := self.workbench.snapshot.chosen) and self._trial:
+            raise SkipAction()  # then escape dismisses notices, as on every page
+        elif (run := self.context.snapshot.chosen) and self._trial:
             self._try(run, self._trial, None)
 
     def _try(self, run: RunDetail, trial: Trial, graph: Graph | None) -> None:
@@ -179,13 +182,13 @@ class TrialPage(Page):
 
     def action_queue(self) -> None:
         """Put the graph as turned on the space's list of graphs to train."""
-        run, trial = self.workbench.snapshot.chosen, self._trial
-        if run is None or trial is None or self.workbench.refuses():
+        run, trial = self.context.snapshot.chosen, self._trial
+        if run is None or trial is None or self.context.refuses():
             return
         if self._tried is None or not (self._tried.is_valid and self._tried.is_taught):
             self.notify("turn a gate first (left, right), to a graph that can be trained", severity="warning")
             return
-        file = queue_file.path(self.workbench.folder, run.space.slug)
+        file = queue_file.path(self.context.session.folder, run.space.slug)
         try:
             new = queue_file.add(file, self._tried, f"trial {trial.number} of {run.view.name}, turned")
         except EngineError as error:
@@ -193,26 +196,24 @@ class TrialPage(Page):
             return
         waiting = len(queue_file.read(file))
         self.notify(f"{'queued' if new else 'there already'}: {waiting} in queues/{file.name}; s searches them", markup=False)
-        self._ask_queued(run, self.workbench.snapshot)
+        self._ask_queued(run, self.context.snapshot)
 
     def action_search_queue(self) -> None:
         """Train the listed graphs with this run's seed, so that they see the batches its graphs saw."""
-        run = self.workbench.snapshot.chosen
-        if run is None or self.workbench.refuses():
+        run = self.context.snapshot.chosen
+        if run is None or self.context.refuses():
             return
-        file = queue_file.path(self.workbench.folder, run.space.slug)
+        file = queue_file.path(self.context.session.folder, run.space.slug)
         if not queue_file.read(file):
             self.notify("no graph is queued: turn a gate and press a", severity="warning")
             return
         try:
-            space, reference = on_disk(self.workbench, run.space), reference_of(self.workbench, run.space)
-            order = what_if.order(run, space, reference, self.workbench.folder)
-            self.workbench.launcher.start(order)
+            space, reference = on_disk(self.context, run.space), reference_of(self.context, run.space)
+            order = what_if.order(run, space, reference, self.context.session.folder)
         except EngineError as error:
             self.notify(str(error), severity="error", markup=False)
             return
-        self.workbench.did(order.command())
-        self.workbench.look()
+        start_search(self.context, order)
 
     def _cells(self, row: Row) -> Sequence[Cell]:
         turned = row.gate if self._tried is None else self._tried.gate(*row.edge)
@@ -222,7 +223,7 @@ class TrialPage(Page):
     def _taken(self, event: Table.Taken) -> None:
         """Go to the best known neighbour across this edge."""
         known = [n for n in event.row.others.values() if n.error is not None and not n.same]
-        run = self.workbench.snapshot.chosen
+        run = self.context.snapshot.chosen
         if run is None or not known:
             self.notify("no other gate on this edge is known yet", severity="warning")
             return
@@ -231,17 +232,17 @@ class TrialPage(Page):
         if found is None:
             self.notify("that graph is no trial of this run: one that trains alike shares its result, or a queued search made it")
             return
-        self.workbench.trial = found.number
-        self.show(self.workbench.snapshot)
+        self.context.session.selected_trial = found.number
+        self.show(self.context.snapshot)
 
     def action_note(self) -> None:
         """Write down what a person thinks of this graph."""
         from ktgtui.actions import edit_space
 
-        run, trial = self.workbench.snapshot.chosen, self._trial
+        run, trial = self.context.snapshot.chosen, self._trial
         if run is not None and trial is not None:
-            edit_space.note(self.workbench, about_trial(run.view.name, trial.key), f"trial {trial.number}")
+            edit_space.note(self.context, about_trial(run.view.name, trial.key), f"trial {trial.number}")
 
     def action_best(self) -> None:
-        self.workbench.trial = None
-        self.show(self.workbench.snapshot)
+        self.context.session.selected_trial = None
+        self.show(self.context.snapshot)
