@@ -25,7 +25,7 @@ from engine.store.records import RunInfo, State, Training, Trial
 from engine.store.run import Run
 from engine.strategies.fixed import Fixed, random
 
-from .executors.made import MadeExecutor, accuracy, state, training
+from tests.executors.made import MadeExecutor, accuracy, state, training
 
 A = load("digits/A")
 TWINS = [

@@ -26,7 +26,7 @@ from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.halving import Halving, replay
 
-from .executors.curves import CurveExecutor, accuracy, ended
+from tests.executors.curves import CurveExecutor, accuracy, ended
 
 A = load("digits/A").with_protocol({"epochs": 20})
 PROMOTE = Halving(rule="promote")

@@ -21,10 +21,10 @@ from engine.store.run import Run
 from engine.strategies.asha import Asha
 from engine.strategies.fixed import Fixed, random
 
-from . import test_rungs as rungs
-from .executors.curves import CurveExecutor
-from .executors.made import MadeExecutor
-from .test_loop import TWINS, A, created, fixed, same, search_on, searched
+from tests import test_rungs as rungs
+from tests.executors.curves import CurveExecutor
+from tests.executors.made import MadeExecutor
+from tests.test_loop import TWINS, A, created, fixed, same, search_on, searched
 
 
 def steered(run: Run, strategy: Fixed, pack: int = 4) -> Search:

@@ -15,7 +15,7 @@ from engine.search.__main__ import main
 from engine.store.check import check
 from engine.store.reader import RunReader
 
-from .test_shards import records
+from tests.e2e.test_shards import records
 
 COMMAND = ["digits/X", "--random", "24", "--set", "protocol.epochs=4", "--set", "protocol.train=64",
            "--set", "protocol.validation=32", "--threads", "1", "--pack", "4", "--no-compile"]  # fmt: skip

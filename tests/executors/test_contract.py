@@ -18,7 +18,7 @@ from engine.executors.workers.executor import WorkerExecutor, local_workers
 from engine.executors.workers.pool import Task
 from engine.training.data.splits import training_part
 
-from .test_workers import plain, prepared
+from tests.executors.test_workers import plain, prepared
 
 Hire = Callable[[Task, int], WorkerExecutor]
 

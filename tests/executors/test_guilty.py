@@ -11,8 +11,8 @@ from engine.executors.workers.worker_state import Patience
 from engine.store.records import State
 from engine.training.data.splits import training_part
 
-from .guilty import MODELS, install
-from .test_workers import plain, prepared
+from tests.executors.guilty import MODELS, install
+from tests.executors.test_workers import plain, prepared
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

@@ -14,11 +14,11 @@ import gc, sys
 from pathlib import Path
 import psutil
 from engine.executors.local import LocalExecutor
-from engine.executors.protocol import PackJob
-from engine.space.design import load
-from engine.training.data import training_part
-from engine.training.mode import Mode
-from engine.training.pack import shape_for
+from engine.executors.interface import PackJob
+from engine.space.files.load import load
+from engine.training.data.splits import training_part
+from engine.training.calibration.mode import Mode
+from engine.packing.packs import shape_for
 
 space = load("digits/A").with_protocol({"train": 128, "validation": 64, "epochs": 1})
 effective = (g.effective().graph for g in space.sample(1200, 0))

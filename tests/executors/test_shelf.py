@@ -21,7 +21,7 @@ from engine.store.teacher_files import digest
 from engine.training.data.splits import training_part
 from engine.training.teachers.bank import TeacherCache
 
-from .test_workers import FIELDS, plain, prepared
+from tests.executors.test_workers import FIELDS, plain, prepared
 
 TEXTS = ["1:mlp4 2:mlp3 | y>1 through, 2>1 through", "1:mlp4 2:mlp3 3:mlp3 | y>1 through, 2>1 through, 3>1 linear"]
 

@@ -24,7 +24,7 @@ from engine.store.records import State
 from engine.store.repair import mend
 from engine.store.run import Run
 
-from .records import DRAWN, EFFECTIVE, curve, run_info, training, trial
+from tests.store.records import DRAWN, EFFECTIVE, curve, run_info, training, trial
 
 COUNT = 5
 

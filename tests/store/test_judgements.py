@@ -14,7 +14,7 @@ from engine.store.reader import RunReader
 from engine.store.records import State
 from engine.store.run import Run
 
-from .records import curve, id_of, run_info, training, trial
+from tests.store.records import curve, id_of, run_info, training, trial
 
 FIRST = Judgement(epoch=1, cohort=0, entries=((0, 12.5), (1, None)), kept=(0,), stopped={1: "no number"})
 SECOND = Judgement(epoch=2, cohort=0, entries=((0, 20.0),), kept=(0,))

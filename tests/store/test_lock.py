@@ -28,8 +28,8 @@ from engine.store.run import Run, read_info
 from engine.strategies.fixed import random
 from tests.comparison.folders import SPACE, searched
 
-from .records import run_info
-from .test_processes import start_writer
+from tests.store.records import run_info
+from tests.store.test_processes import start_writer
 
 MISSING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 

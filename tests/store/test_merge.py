@@ -19,7 +19,7 @@ from engine.store.reader import RunReader
 from engine.store.records import RunInfo
 from engine.store.run import Run
 
-from .records import curve, run_info, training, trial
+from tests.store.records import curve, run_info, training, trial
 
 SPACE = resolved.dump(load("digits/X"))
 MODE = {"pack": 4, "compile": False, "threads": 1, "device": "cpu", "layouts": {"mlp16": "stacked"}}

@@ -19,7 +19,7 @@ from engine.store.reader import RunReader
 from engine.store.run import Run
 from engine.store.storage import AppendStorage
 
-from .records import curve, run_info, training, trial
+from tests.store.records import curve, run_info, training, trial
 
 COMMITS = 6
 

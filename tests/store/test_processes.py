@@ -16,7 +16,7 @@ from engine.errors import StoreError
 from engine.store.reader import RunReader
 from engine.store.run import Run
 
-from .records import curve, training, trial
+from tests.store.records import curve, training, trial
 
 WRITER = Path(__file__).with_name("writer.py")
 

@@ -14,7 +14,7 @@ from engine.store.log.record_format import pack
 from engine.store.reader import RunReader
 from engine.store.run import Run
 
-from .records import curve, run_info, training, trial
+from tests.store.records import curve, run_info, training, trial
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from engine.store.records import Curve
 from engine.store.repair import mend
 from engine.store.run import Run, find_runs, read_info
 
-from .records import curve, run_info, training, trial
+from tests.store.records import curve, run_info, training, trial
 
 
 @pytest.fixture
