@@ -14,7 +14,6 @@ import pytest
 from engine.search.__main__ import main
 from engine.store.check import check
 from engine.store.reader import RunReader
-
 from tests.e2e.test_shards import records
 
 COMMAND = ["digits/X", "--random", "24", "--set", "protocol.epochs=4", "--set", "protocol.train=64",

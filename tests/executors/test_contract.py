@@ -17,8 +17,7 @@ from engine.executors.local import LocalExecutor
 from engine.executors.workers.executor import WorkerExecutor, local_workers
 from engine.executors.workers.pool import Task
 from engine.training.data.splits import training_part
-
-from tests.executors.test_workers import plain, prepared
+from tests.executors.workers.test_executor import plain, prepared
 
 Hire = Callable[[Task, int], WorkerExecutor]
 

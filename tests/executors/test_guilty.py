@@ -10,9 +10,8 @@ from engine.executors.workers.executor import local_workers
 from engine.executors.workers.worker_state import Patience
 from engine.store.records import State
 from engine.training.data.splits import training_part
-
 from tests.executors.guilty import MODELS, install
-from tests.executors.test_workers import plain, prepared
+from tests.executors.workers.test_executor import plain, prepared
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
 

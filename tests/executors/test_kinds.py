@@ -18,8 +18,7 @@ from engine.packing.packs import fill, smaller
 from engine.space.graph import Graph
 from engine.training.calibration import cache, calibrate
 from engine.training.data.splits import training_part
-
-from tests.executors.test_workers import plain, prepared
+from tests.executors.workers.test_executor import plain, prepared
 
 MEASURED = {"small": 1, "large": 9}
 """What calibration would find on the kinds that nobody knows beforehand."""

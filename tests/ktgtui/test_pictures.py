@@ -19,7 +19,7 @@ from ktgtui.app import Workbench
 from ktgtui.context import Session
 from tests.ktgtui.conftest import until
 from tests.ktgtui.made import run_folder
-from tests.ktgtui.screens import text
+from tests.ktgtui.screen_text import text
 
 Compare = Callable[..., bool]
 

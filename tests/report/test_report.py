@@ -24,7 +24,7 @@ from engine.report.summary import best
 from engine.space.reference_graphs import dml
 from engine.store.files.evaluations import EvaluationFile
 from tests.analysis.folders import written
-from tests.store.test_evaluations import made as made_evaluation
+from tests.store.files.test_evaluations import made as made_evaluation
 
 
 @pytest.fixture(scope="module")

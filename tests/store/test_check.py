@@ -23,7 +23,6 @@ from engine.store.log.record_format import pack
 from engine.store.records import State
 from engine.store.repair import mend
 from engine.store.run import Run
-
 from tests.store.records import DRAWN, EFFECTIVE, curve, run_info, training, trial
 
 COUNT = 5

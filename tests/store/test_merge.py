@@ -18,7 +18,6 @@ from engine.store.merge import merge
 from engine.store.reader import RunReader
 from engine.store.records import RunInfo
 from engine.store.run import Run
-
 from tests.store.records import curve, run_info, training, trial
 
 SPACE = resolved.dump(load("digits/X"))

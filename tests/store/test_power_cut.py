@@ -18,7 +18,6 @@ from engine.store.log.record_format import DamagedError
 from engine.store.reader import RunReader
 from engine.store.run import Run
 from engine.store.storage import AppendStorage
-
 from tests.store.records import curve, run_info, training, trial
 
 COMMITS = 6

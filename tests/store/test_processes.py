@@ -15,7 +15,6 @@ import pytest
 from engine.errors import StoreError
 from engine.store.reader import RunReader
 from engine.store.run import Run
-
 from tests.store.records import curve, training, trial
 
 WRITER = Path(__file__).with_name("writer.py")

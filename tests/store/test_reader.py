@@ -13,7 +13,6 @@ from engine.errors import StoreError
 from engine.store.log.record_format import pack
 from engine.store.reader import RunReader
 from engine.store.run import Run
-
 from tests.store.records import curve, run_info, training, trial
 
 
