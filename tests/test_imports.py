@@ -1,14 +1,20 @@
-"""What must load without torch (DESIGN.md, wall 4): seen from a fresh interpreter, not from this one."""
+"""What must load without torch, seen from a fresh interpreter (DESIGN.md, wall 4); and that imports run one way."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
+
+TOP = Path(__file__).parents[1]
 
 HEAVY = ("torch", "torchvision", "accelerate", "sklearn", "scipy.stats")
 
@@ -54,3 +60,33 @@ def test_the_workbench_and_the_search_command_paint_before_torch_could_load(modu
 
 def test_the_look_sees_what_is_loaded() -> None:
     assert loaded("scipy.stats") == ["scipy.stats"]
+
+
+def imports(file: Path, known: Collection[str]) -> set[str]:
+    """Modules of ours that a file imports anywhere: at its top, inside functions and for typing."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (whole & {*known}) or {str(node.module)}
+    return found & {*known}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    files = {".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__"): path
+             for package in ("engine", "ktgtui") for path in (TOP / package).rglob("*.py")}
+    arrows = {name: imports(path, files) - {name} for name, path in files.items()}
+    assert arrows["engine.search.loop"] >= {"engine.search.events"}, "arrows are seen"
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        pytest.fail(f"an import circle: {' -> '.join(error.args[1])}")
+
+
+def test_no_folder_is_too_full_to_look_through() -> None:
+    for package in ("engine", "ktgtui"):
+        for folder in {path.parent for path in (TOP / package).rglob("*.py")}:
+            modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+            assert len(modules) <= 15, f"{folder.relative_to(TOP)} has {len(modules)} modules"

@@ -34,7 +34,8 @@ COMPOSITOR = {
 OTHERS = {
     "textual._compositor:Compositor": ("render_strips",),
     "textual.app:App": ("refresh_css", "_handle_exception", "_fatal_error", "_close_messages_no_wait", "_exit_renderables"),
-    "textual.drivers.linux_driver:LinuxDriver": ("_file", "_app"),
+    "textual.driver:Driver": ("_app",),
+    "textual.drivers.linux_driver:LinuxDriver": ("_file",),
     "textual.app:App.__init__": ("_driver", "_exception"),
     "textual.screen:Screen.__init__": ("_compositor",),
 }

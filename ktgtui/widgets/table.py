@@ -58,7 +58,7 @@ class Table(Lines, Generic[R], can_focus=True):
         """
         super().__init__(id=id)
         self._columns = columns
-        self._cells = cells
+        self.cells = cells
         self._key = key
         self._moved = moved
         self.empty = empty
@@ -76,7 +76,7 @@ class Table(Lines, Generic[R], can_focus=True):
         row = self.current
         if row is None:
             return ""
-        return "\t".join((cell if isinstance(cell, str) else cell[0]).strip() for cell in self._cells(row))
+        return "\t".join((cell if isinstance(cell, str) else cell[0]).strip() for cell in self.cells(row))
 
     def around(self) -> Sequence[R]:
         """The rows of this screenful and of the next ones on both sides; the same until the cursor is a screenful on."""
@@ -189,7 +189,7 @@ class Table(Lines, Generic[R], can_focus=True):
     def _row(self, row: R, widths: Sequence[int], over: str) -> list[tuple[str, Style]]:
         """A row's cells; `over`: the role that is laid over theirs where the cursor stands."""
         pieces = [(self._mark(bool(over)), self.ink("", over))]
-        for cell, column, width in zip(self._cells(row), self._columns, widths, strict=True):
+        for cell, column, width in zip(self.cells(row), self._columns, widths, strict=True):
             if width:
                 text, role = (cell, "") if isinstance(cell, str) else cell
                 ink = self.ink("" if over == "cursor" else role, over)

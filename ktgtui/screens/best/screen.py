@@ -114,7 +114,7 @@ class BestPage(Page):
         edges = len(titles)
         again = (AGAIN,) if self._evaluations else ()
         test = (TEST,) if any(e.test for e in self._evaluations) else ()
-        self._table._cells = lambda row: _cells(row, edges, bool(again), bool(test))
+        self._table.cells = lambda row: _cells(row, edges, bool(again), bool(test))
         self._columns = (*FIXED, *again, *test, *titles, Column("known as", 10, grows=True, least=100))
         self._fill(run)
 
