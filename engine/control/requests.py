@@ -24,8 +24,6 @@ from engine.store.files.status import Status
 from engine.store.folder import CONTROL
 from engine.store.log.durable import SCRATCH, disk, replace_file
 
-VERBS = ("status", "pause", "resume", "stop", "kill-trial", "set")
-
 _REQUEST, _ANSWER = ".request", ".answer"
 
 
@@ -33,7 +31,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants of a search."""
 
     verb: str
-    """One of VERBS."""
+    """`status`, `pause`, `resume`, `stop`, `kill-trial` or `set`."""
     finish: bool = False
     """`stop`: let running packs come to their end first."""
     key: str = ""

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from engine.cli import INTERRUPTED
-from engine.control.requests import VERBS, Answer, Inbox, Request
+from engine.control.requests import Answer, Inbox, Request
 from engine.errors import EngineError, Stopped
 from engine.store.files.status import FINISHED, Status, write_status
 
@@ -138,8 +138,8 @@ class Desk:
         if request.verb == "kill-trial" and self.training and not self.end:
             self.kills.append(Kill(request.key, request.who, settle))
             return
-        acted = getattr(self, "_" + request.verb.replace("-", "_"), None) if request.verb in VERBS else None
-        told = acted(request) if acted else _no(f"unknown request {request.verb!r}: the search is of another version")
+        answer = ANSWERS.get(request.verb)
+        told = answer(self, request) if answer else _no(f"unknown request {request.verb!r}: the search is of another version")
         settle(msgspec.structs.replace(told, status=self._now()))
 
     def _status(self, request: Request) -> Answer:
@@ -222,6 +222,13 @@ class Desk:
         while self.kills:
             self.kills.popleft().settle(_no("the search has ended"))
         inbox.close()
+
+
+ANSWERS: dict[str, Callable[[Desk, Request], Answer]] = {
+    "status": Desk._status, "pause": Desk._pause, "resume": Desk._resume, "stop": Desk._stop, "set": Desk._set,
+    "kill-trial": Desk._kill_trial,
+}
+"""By the verbs of `engine.control.requests`; a search of another version may be asked others."""
 
 
 def _yes(message: str) -> Answer:

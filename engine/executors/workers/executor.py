@@ -33,7 +33,7 @@ from engine.executors.interface import (
 )
 from engine.executors.job_parts import Piece, cut, waiting
 from engine.executors.workers.pool import Crew, ProcessCrew, Ready, Task
-from engine.executors.workers.worker_main import Command, work
+from engine.executors.workers.worker_main import Command, Drop, Limit, work
 from engine.executors.workers.worker_state import Patience, Worker
 from engine.space.graph import Graph
 from engine.store.records import Curve, State, Training, training_id
@@ -97,11 +97,11 @@ class WorkerExecutor:
 
     def pause(self) -> None:
         self._paused = True
-        self._tell(Command("pause"))
+        self._tell(Command.PAUSE)
 
     def resume(self) -> None:
         self._paused = False
-        self._tell(Command("resume"))
+        self._tell(Command.RESUME)
 
     def resize(self, workers: int) -> bool:
         self.count = workers
@@ -109,12 +109,12 @@ class WorkerExecutor:
 
     def drop(self, ids: Collection[str]) -> None:
         self._dropped.update(ids)
-        self._tell(Command("drop", (frozenset(ids),)))
+        self._tell(Drop(frozenset(ids)))
 
     def checkpoint_now(self) -> None:
-        self._tell(Command("checkpoint_now"))
+        self._tell(Command.CHECKPOINT_NOW)
 
-    def _tell(self, command: Command) -> None:
+    def _tell(self, command: Command | Drop) -> None:
         for worker in self._workers:
             with suppress(BrokenPipeError):  # its death is noticed where it is heard
                 worker.link.send(command)
@@ -147,7 +147,7 @@ class WorkerExecutor:
     def _start(self, place: int) -> Worker:
         link = self.crew.hire(place, replace(self.task, limits=self._limits))
         if self._dropped:
-            link.send(Command("drop", (frozenset(self._dropped),)))
+            link.send(Drop(frozenset(self._dropped)))
         return Worker(place, link)
 
     def _next(self, source: Iterator[PackJob | None], again: deque[Piece], most: int | None = None) -> Piece | None:
@@ -183,7 +183,7 @@ class WorkerExecutor:
             if worker.kind == kind and worker.most is not None:
                 worker.most = min(worker.most, graphs)
                 with suppress(BrokenPipeError):
-                    worker.link.send(Command("limit", (graphs,)))
+                    worker.link.send(Limit(graphs))
 
     def _hear(self, worker: Worker, again: deque[Piece]) -> Iterator[ExecutorEvent]:
         """One message of a worker, or its death."""

@@ -8,23 +8,43 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.executors.interface import Executor, PackJob
+from engine.executors.interface import PackJob
 from engine.executors.workers.pool import Pipe, Ready, Task
 from engine.space.graph import Graph
 
 if TYPE_CHECKING:
+    from engine.executors.local import LocalExecutor
     from engine.training.data.images import Images
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a worker is told while it trains: a method of its executor."""
+class Command(Enum):
+    """What a worker is told while it trains: methods of its executor without arguments."""
 
-    method: str
-    arguments: tuple[Any, ...] = ()
+    PAUSE = "pause"
+    RESUME = "resume"
+    CHECKPOINT_NOW = "checkpoint now"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Do not finish the graphs with these training ids."""
+
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Divide packs of more graphs than this."""
+
+    graphs: int
+
+
+Message = PackJob | Command | Drop | Limit
+"""What goes to a worker after its `Task`."""
 
 
 def work(pipe: Pipe, task: Task, name: str, gpu: str | None) -> None:
@@ -67,16 +87,25 @@ def _measured(task: Task, part: Images) -> int:
     return size_here([Graph.parse(text) for text in task.sample], task.protocol, part, task.shape.nodes, task.mode)
 
 
-def _jobs(pipe: Pipe, executor: Executor, waiting: deque[PackJob]) -> Iterator[PackJob]:
+def _jobs(pipe: Pipe, executor: LocalExecutor, waiting: deque[PackJob]) -> Iterator[PackJob]:
     while True:
         while not waiting:
             _take(pipe.recv(), executor, waiting)
         yield waiting.popleft()
 
 
-def _take(said: PackJob | Command, executor: Executor, waiting: deque[PackJob]) -> None:
+def _take(message: Message, executor: LocalExecutor, waiting: deque[PackJob]) -> None:
     """Obey a command at once; a job waits its turn (it may come before the last event's `poll`)."""
-    if isinstance(said, Command):
-        getattr(executor, said.method)(*said.arguments)
-    else:
-        waiting.append(said)
+    match message:
+        case PackJob():
+            waiting.append(message)
+        case Command.PAUSE:
+            executor.pause()
+        case Command.RESUME:
+            executor.resume()
+        case Command.CHECKPOINT_NOW:
+            executor.checkpoint_now()
+        case Drop(ids):
+            executor.drop(ids)
+        case Limit(graphs):
+            executor.limit(graphs)
