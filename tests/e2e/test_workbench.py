@@ -105,7 +105,7 @@ def test_going_on_without_having_been_suspended_starts_nothing_anew(tmp_path: Pa
 
 def test_a_fault_leaves_one_line_that_names_its_log(tmp_path: Path, own_folders: Path) -> None:
     code = ("import sys; from ktgtui import __main__ as m; from ktgtui.app import Workbench as W; "
-            "W.action_calm = lambda self: 1 / 0; sys.exit(m.main(sys.argv[1:]))")
+            "W.action_dismiss = lambda self: 1 / 0; sys.exit(m.main(sys.argv[1:]))")
     with PtyProgram(["-c", code, str(tmp_path)]) as program:
         program.wait_for("39,609")
         before = len(program.output)
