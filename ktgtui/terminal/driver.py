@@ -21,6 +21,8 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if not hasattr(self, "_file"):  # a Textual that writes otherwise: its driver as it is
+            return
         assert self._file is not None, "the workbench opens on a terminal only"
         self._file = Output(self._file)  # type: ignore[assignment]
         self._suspended = False

@@ -33,13 +33,14 @@ COMPOSITOR = {
 
 OTHERS = {
     "textual._compositor:Compositor": ("render_strips",),
-    "textual.app:App": ("refresh_css", "_handle_exception", "_fatal_error", "_close_messages_no_wait", "_exit_renderables"),
+    "textual.app:App": ("refresh_css", "_handle_exception", "_fatal_error", "_close_messages_no_wait"),
     "textual.driver:Driver": ("_app",),
     "textual.drivers.linux_driver:LinuxDriver": ("_file",),
-    "textual.app:App.__init__": ("_driver", "_exception"),
+    "textual.app:App.__init__": ("_driver",),
     "textual.screen:Screen.__init__": ("_compositor",),
+    "rich.console:Console.__init__": ("_color_system",),
 }
-"""What the rest overrides and reads."""
+"""What the rest overrides and reads, one private member of Rich among them."""
 
 
 def missing(wanted: Mapping[str, tuple[str, ...]] = COMPOSITOR) -> list[str]:
