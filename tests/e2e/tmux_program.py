@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -16,10 +17,11 @@ PATIENCE = 60.0
 
 
 class TmuxProgram:
-    """`python ARGUMENTS` in a tmux server of its own (its socket in `place`), so that no other session is touched."""
+    """`python ARGUMENTS` in a tmux server of its own (its socket is in `place`), so that no other session is touched."""
 
     def __init__(self, arguments: Sequence[str], place: Path, cwd: Path, size: tuple[int, int] = (120, 40)) -> None:
-        self._socket = place / "tmux.sock"
+        # Each its own: a server that was just killed may still hold its socket, and refuses the next one ("exited unexpectedly").
+        self._socket = place / f"tmux-{secrets.token_hex(4)}.sock"
         command = shlex.join([sys.executable, *arguments])
         env = f"env PYTHONPATH={shlex.quote(os.environ.get('PYTHONPATH', ''))} HOME={shlex.quote(str(place))}"
         self._tmux("-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", str(size[0]), "-y", str(size[1]),
