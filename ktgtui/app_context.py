@@ -8,13 +8,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec.structs import replace
 from textual.app import App
 from textual.screen import Screen
 
 from ktgtui.context import PageName, Session
 from ktgtui.data.background import Thinker
-from ktgtui.data.snapshot import EMPTY, Snapshot
+from ktgtui.data.snapshot import EMPTY, Snapshot, Wish
 from ktgtui.data.watcher import Follower
 from ktgtui.messages import Followed, Stumbled, Thought
 from ktgtui.screens.base import Page
@@ -127,18 +126,18 @@ class AppContext:
         if folder != self.session.selected_run:
             self.session.selected_trial = None
         self.session.selected_run = folder
-        self._watcher.want(replace(self._watcher.wish, run=folder, trainings=()))
+        self._watcher.want(Wish(folder))
 
     def read_curves(self, trainings: tuple[str, ...]) -> None:
         if trainings != self._watcher.wish.trainings:
-            self._watcher.want(replace(self._watcher.wish, trainings=trainings))
+            self._watcher.want(Wish(self.session.selected_run, trainings))
 
     def refresh_now(self) -> None:
         self._watcher.ask()
 
     def repaint(self) -> None:
         page = self.page
-        if page.is_composed and page.is_current:
+        if page.is_mounted and page.is_current:
             page.paint(self.guide.lines(page))
 
     def refuses(self) -> bool:

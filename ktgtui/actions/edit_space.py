@@ -98,7 +98,7 @@ def told(space: Space) -> list[Paragraph]:
 def compare(context: Context, one: SpaceView, other: SpaceView) -> None:
     """Two spaces side by side: counts, constraints, which holds which."""
     context.background.ask("compare spaces", lambda: _compared(load(one.reference), load(other.reference)),
-                    lambda found: _show_compared(context, one, other, found))
+                           lambda found: _show_compared(context, one, other, found))
 
 
 def _compared(one: Space, other: Space) -> list[tuple[str, str]]:

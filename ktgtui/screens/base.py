@@ -89,13 +89,6 @@ class Page(Screen[None]):
         """Do what the tour's key leads on to; False if that is nothing."""
         return False
 
-    def on_mount(self) -> None:
-        self.is_composed = True
-        self.context.repaint()
-
-    is_composed = False
-    """Its widgets are there: it can be painted."""
-
     def on_screen_resume(self) -> None:
         self.context.repaint()
 

@@ -127,7 +127,7 @@ class Guide:
         self._evidence, self._evidence_of = None, wanted
         known, phrase = self._context.samples, level.phrase
         self._context.background.ask("tour", lambda: steps.evidence(known, run, phrase),
-                                    lambda found: self._answered(wanted, found))
+                                     lambda found: self._answered(wanted, found))
 
     def _answered(self, wanted: tuple[object, ...], found: Evidence | EngineError) -> None:
         if isinstance(found, Evidence) and wanted == self._evidence_of:

@@ -23,6 +23,7 @@ from engine.store.records import Trial
 from ktgtui.actions import jobs
 from ktgtui.actions.selection import open_trial
 from ktgtui.context import Context
+from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.dialogs.form import Field, Form, Values
 from ktgtui.drawing import formatting
@@ -90,11 +91,11 @@ class BestPage(Page):
         if run is None:
             self.query_one("#best-head", Note).show([[("no run chosen", "dim")]])
             return
-        stamp = (run.view.folder, _stamp(run))
-        if self._asked is not run.trials or self._stamp != stamp:
+        now = (run.view.folder, stamp(run.view.folder / EVALUATIONS))
+        if self._asked is not run.trials or self._stamp != now:
             if self._asked is not run.trials:
                 self._certify(run)
-            self._asked, self._stamp = run.trials, stamp
+            self._asked, self._stamp = run.trials, now
             self.context.background.ask("best", lambda: _read(run), lambda found: self._answered(run, found))
         self._tell(run)
 
@@ -249,15 +250,6 @@ class BestPage(Page):
     def _again(self) -> None:
         if self.is_current:
             self.show(self.context.snapshot)
-
-
-def _stamp(run: RunDetail) -> tuple[int, int]:
-    """What tells whether evaluations were added."""
-    try:
-        found = (run.view.folder / EVALUATIONS).stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
 
 
 def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...]]:

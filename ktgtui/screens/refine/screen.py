@@ -98,7 +98,6 @@ class RefinePage(Page):
         return self.query_one("#phrase", Input)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#phrase-label", Note).show([[("constraint", "head")]])
 
     def show(self, snapshot: Snapshot) -> None:
@@ -163,7 +162,7 @@ class RefinePage(Page):
         self._asked = wanted
         known = self.context.samples
         self.context.background.ask("refine", lambda: consequence(known, run, space, texts),
-                                   lambda found: self._answered(texts, found))
+                                    lambda found: self._answered(texts, found))
 
     def _answered(self, texts: tuple[str, ...], found: Consequence | EngineError) -> None:
         if texts != self._texts or not self.is_mounted:

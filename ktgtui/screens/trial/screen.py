@@ -114,7 +114,7 @@ class TrialPage(Page):
                 self._queued = NOTHING
             self._queued_of = now
             self.context.background.ask("queue", lambda: queue_results.read(run, views, folder),
-                                       lambda found: self._heard(now, found))
+                                        lambda found: self._heard(now, found))
 
     def _heard(self, of: tuple[object, ...], found: Queued | EngineError) -> None:
         if of == self._queued_of and isinstance(found, Queued) and self.is_mounted:
