@@ -1,7 +1,7 @@
 """What the analysis costs and whether its promises hold.
 
     python benchmarks/analysis.py                     speed, coverage, verdicts, advice: about four minutes
-    python benchmarks/analysis.py coverage            one part: speed, coverage, verdicts, advice, report, levels
+    python benchmarks/analysis.py coverage            one part: speed, coverage, verdicts, advice, ties, report, levels
     python benchmarks/analysis.py levels              the table of engine/analysis/band_levels.py, exactly (ten minutes)
 
 Times are the best of five. Coverage is the share of 2,000 simulated samples whose band holds the whole true curve.
@@ -21,7 +21,7 @@ import numpy as np
 from scipy import stats
 
 from engine.analysis import band_levels
-from engine.analysis.advice.advise import advise
+from engine.analysis.advice.advise import LEAST, advise, enough
 from engine.analysis.advice.candidates import candidates
 from engine.analysis.advice.lift import lifts, scores
 from engine.analysis.advice.stability import stability
@@ -35,7 +35,7 @@ from engine.analysis.sample import Sample, sample
 from engine.analysis.verdict import against_rest, verdict
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tests.analysis.folders import records, space_named, written
+from tests.analysis.folders import effect, records, space_named, written
 
 RUNS = 2000
 
@@ -154,6 +154,84 @@ def advice() -> None:
               "(nominal 0.025 each)")
 
 
+DRAWN: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "continuous": lambda rng, n: rng.normal(size=n),
+    "heavy tails": lambda rng, n: rng.standard_cauchy(n),
+    "22 values": lambda rng, n: np.minimum(rng.binomial(60, 0.2, n), 21),
+    "two values, half": lambda rng, n: rng.integers(0, 2, n),
+    "two values, 1 in 20": lambda rng, n: (rng.random(n) > 0.05).astype(int),
+    "a third at the best": lambda rng, n: np.maximum(rng.normal(0.43, 1, n), 0),
+    "one outlier": lambda rng, n: np.append(0.0, np.ones(n - 1)),
+}
+"""Errors by kind; what is not continuous ties."""
+
+
+def ties() -> None:
+    """Whether intervals of lifts and bands hold where errors tie, beside continuous ones."""
+    print("lifts of all candidates at once, one look, nominal 0.95: no effect (errors shuffled over the graphs)")
+    for n in (50, 100, 150, 600):
+        table = simulated(n)
+        masks = np.stack([c.mask for c in candidates(table) if enough(table, c)], axis=1).astype(float)
+        for kind, drawn in DRAWN.items():
+            rng = np.random.default_rng(n)
+            better, worse, held = np.mean([_told(rng.permutation(drawn(rng, len(table))), masks, s) for s in range(RUNS)], axis=0)
+            print(f"n = {len(table):<4} {kind:<20} hold {held:.3f}  surely better {better:.3f}  surely worse {worse:.3f}")
+    print("the same where auxiliary models and label gates matter: draws from all graphs of digits/A")
+    space = space_named("digits/A")
+    trials, _, _ = records(space, list(space.enumerate()), error_of=effect)
+    population = sample(trials, space.protocol, name="A")
+    every = np.stack([c.mask for c in candidates(population)], axis=1)
+    for kind, values in _tied(population.errors).items():
+        score = scores(values)
+        truth = score @ every / every.sum(axis=0) - score.mean()
+        for n in (150, 600):
+            rng = np.random.default_rng(n)
+            held = np.mean([_covers(rng.choice(len(values), n, replace=False), values, every, truth, s) for s in range(RUNS)])
+            print(f"n = {n:<4} {kind:<20} hold {held:.3f}")
+    print("bands of errors that tie (k of so many images, 20 % wrong), nominal 0.95; the last: half of all graphs at the best")
+    for n in (50, 200):
+        for images, least in ((100_000, 0), (1000, 0), (100, 0), (1000, 200)):
+            print(f"n = {n:<4} {images:>7,} images  {_held_tied(n, images, least):.3f}")
+
+
+def _told(errors: np.ndarray, masks: np.ndarray, seed: int) -> tuple[bool, bool, bool]:
+    found = lifts(scores(errors), masks, coverage=0.95, fraction=0.0, looked=1, seed=seed)
+    better, worse = bool((found.low > 0).any()), bool((found.high < 0).any())
+    return better, worse, not better and not worse
+
+
+def _tied(errors: np.ndarray) -> dict[str, np.ndarray]:
+    """Errors as they are, and with ever more ties."""
+    low, median = np.quantile(errors, [0.05, 0.5])
+    return {
+        "continuous": errors + np.random.default_rng(0).normal(0, 1e-4, len(errors)), "one of 100 images": errors.round(0),
+        "5 % at the best": np.maximum(errors, low).round(1), "two values, half": (errors > median).astype(float),
+        "two values, 1 in 20": (errors > low).astype(float),
+    }
+
+
+def _covers(rows: np.ndarray, errors: np.ndarray, every: np.ndarray, truth: np.ndarray, seed: int) -> bool:
+    masks = every[rows]
+    usable = np.minimum(masks.sum(axis=0), len(rows) - masks.sum(axis=0)) >= LEAST
+    fraction = len(rows) / len(errors)
+    found = lifts(scores(errors[rows]), masks[:, usable].astype(float), coverage=0.95, fraction=fraction, looked=1, seed=seed)
+    return bool(((found.low <= truth[usable]) & (truth[usable] <= found.high)).all())
+
+
+def _held_tied(n: int, images: int, least: int) -> float:
+    rng = np.random.default_rng(n)
+    values = np.arange(images + 1)
+    below = stats.binom.cdf(values - 1, images, 0.2)  # F(e) = P(error < e)
+    below[: least + 1] = 0.0
+    held = 0
+    for _ in range(RUNS):
+        drawn = np.maximum(rng.binomial(images, 0.2, n), least)
+        lower, upper = band(Edf("a", np.sort(drawn).astype(float))).at(np.append(values, images + 1))
+        truth = np.append(below, 1.0)
+        held += bool((lower <= truth + 1e-12).all() and (upper >= truth - 1e-12).all())
+    return held / RUNS
+
+
 def report() -> None:
     """A lineage A-B-C-X of digits with 2,500 trials each (C and X: all graphs); target 20 s."""
     with tempfile.TemporaryDirectory() as place:
@@ -177,14 +255,14 @@ def table() -> None:
 
 
 PARTS: dict[str, Callable[[], None]] = {
-    "speed": speed, "coverage": coverage, "verdicts": verdicts, "advice": advice, "report": report, "levels": table,
+    "speed": speed, "coverage": coverage, "verdicts": verdicts, "advice": advice, "ties": ties, "report": report, "levels": table,
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help=", ".join(PARTS))
-    for name in parser.parse_args().parts or [p for p in PARTS if p not in ("levels", "report")]:
+    for name in parser.parse_args().parts or [p for p in PARTS if p not in ("levels", "report", "ties")]:
         if name not in PARTS:
             parser.error(f"unknown part {name!r}; known: {', '.join(PARTS)}")
         print(f"# {name}")

@@ -24,7 +24,7 @@ from engine import cli
 from engine.analysis import to_json
 from engine.analysis.advice.advise import advise
 from engine.analysis.advice.next_step import next_step
-from engine.analysis.advice.stability import stability
+from engine.analysis.advice.stability import Stability, stability
 from engine.analysis.bands import KINDS, band
 from engine.analysis.conditions import FIVE, Split, by_phrase, crossed, find, split
 from engine.analysis.edf import Edf, comparable, of_sample
@@ -87,10 +87,9 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     """One run: its curve and whichever page was asked for, as text and as data."""
     from engine.report import terminal_tables
 
-    screen = cli.screen()
     curve = of_sample(run.sample)
     data: dict[str, Any] = {"run": str(run.folder), "space": run.space.name, "notes": list(run.notes()),
-                            "drawn": run.sample.drawn, "edf": to_json.edf(curve)}
+                            "drawn": run.sample.drawn, "edf": to_json.edf(curve), "best": to_json.best(run.best)}
     text = [terminal_tables.headline(run)]
     if options.split is not None:
         _page(by_phrase(run.sample, options.split, run.space), options, data, text)
@@ -101,15 +100,35 @@ def _single(run: Searched, options: argparse.Namespace) -> dict[str, Any]:
     elif not options.advice:
         _overview(run, curve, options, data, text)
     if options.advice:
-        found = advise(run.sample, options.coverage)
-        steady = stability(run.sample) if len(run.sample) >= 100 else None
-        passes = run.sample.passes
-        drawn = -(-run.sample.drawn // (passes * run.sample.averaged))
-        steps = [next_step(run.space, a.phrase, drawn, -(-a.child.n // passes), run.seconds) for a in found.ranked]
-        data["advice"] = {**to_json.advised(found, steps), "stability": None if steady is None else to_json.stability(steady)}
-        data["seconds_a_graph"] = run.seconds
-        text.append(terminal_tables.advice(found, steps, steady, screen))
+        _advice(run, options, data, text)
     return {"data": data, "text": text}
+
+
+def _advice(run: Searched, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:
+    """The ranked constraints, or why the trials advise none."""
+    from engine.report import terminal_tables
+
+    data["seconds_a_graph"] = run.seconds
+    try:
+        found = advise(run.sample, options.coverage)
+    except AnalysisError as error:  # an answer, not a mistake of the person who asks
+        data["advice"] = {"none": str(error), "ranked": [], "too_few": [], "stability": None}
+        text.append(f"note: {error}")
+        return
+    passes = run.sample.passes
+    drawn = -(-run.sample.drawn // (passes * run.sample.averaged))
+    steps = [next_step(run.space, a.phrase, drawn, -(-a.child.n // passes), run.seconds) for a in found.ranked]
+    steady = _stability(run)
+    data["advice"] = {**to_json.advised(found, steps), "stability": None if steady is None else to_json.stability(steady)}
+    text.append(terminal_tables.advice(found, steps, steady, cli.screen()))
+
+
+def _stability(run: Searched) -> Stability | None:
+    """None where halves would be too small to say anything."""
+    try:
+        return stability(run.sample) if len(run.sample) >= 100 else None
+    except AnalysisError:
+        return None
 
 
 def _overview(run: Searched, curve: Edf, options: argparse.Namespace, data: dict[str, Any], text: list[str]) -> None:

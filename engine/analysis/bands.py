@@ -2,7 +2,8 @@
 
 The default band is simultaneous and equally precise everywhere (`engine.analysis.band_levels`); Dvoretzky-Kiefer-Wolfowitz
 with Massart's constant is the conservative one (its half-width, 0.096 at n = 200, says nothing about the best graphs);
-the pointwise band holds at one error rate named beforehand. All are for graphs drawn uniformly from a space.
+the pointwise band holds at one error rate named beforehand. All are for graphs drawn uniformly from a space. Where errors
+tie, a band need hold at fewer error rates than it was made for and is wider than it must be: it then says "at least".
 """
 
 from __future__ import annotations
@@ -52,12 +53,13 @@ class Band:
         return self.lower[below], self.upper[below]
 
     def words(self) -> str:
-        """`simultaneous 95 % band, equal precision, n = 240`: what a figure must say."""
+        """`simultaneous 95 % band, equal precision, n = 240`: what a figure must say; `at least 95 %` where errors tie."""
         if self.kind == "passes":
             return f"range of {self.n} passes (training noise; no sampling error, the whole space was trained)"
         if self.fraction >= 1:
             return f"the whole space was trained (n = {self.n}): no sampling width, one pass shows no training noise"
-        name = _WORDS[self.kind].format(f"{100 * self.coverage:g}")
+        least = "at least " if len(np.unique(self.breaks)) < len(self.breaks) else ""
+        name = _WORDS[self.kind].format(f"{least}{100 * self.coverage:g}")
         share = f", {100 * self.fraction:.0f} % of the space drawn" if self.fraction >= 0.01 else ""
         return f"{name}, n = {self.n}{share}"
 

@@ -108,7 +108,7 @@ def split(sample: Sample, condition: Condition) -> Split:
     if condition.name == "pretrained":
         return _by_pretrained(sample, condition)
     codes, names, members = members_of(sample, condition)
-    order = sorted(range(len(names)), key=lambda i: _rank(names[i]))
+    order = sorted(range(len(names)), key=lambda i: (_rank(names[i]), names[i]))
     ranks = np.argsort(order).astype(np.int64)[codes]
     base = len(names)
     packed = np.sort(ranks, axis=1) @ base ** np.arange(len(members), dtype=np.int64)[::-1]

@@ -36,6 +36,8 @@ class Edf:
     """Repeats that each error is the mean of."""
     fraction: float = 0.0
     """Share of the space that was drawn (0: not known or negligible, 1: exhaustive, no sampling width left)."""
+    images: int | None = None
+    """Validation images that each error counts the wrong ones of; None if not known."""
 
     @property
     def n(self) -> int:
@@ -54,6 +56,11 @@ class Edf:
     def best(self) -> float:
         """The lowest error rate (%)."""
         return self.quantile(0.0)
+
+    @property
+    def tied(self) -> int:
+        """Rows with the lowest error rate."""
+        return int(np.searchsorted(self.errors, self.errors[0], side="right")) if self.n else 0
 
     @property
     def median(self) -> float:
@@ -77,6 +84,10 @@ class Edf:
         ends = np.append(distinct, distinct[-1:])
         return ends, np.append(self.at(distinct), np.ones(len(distinct[-1:])))
 
+    def why_empty(self) -> str:
+        """What to say in place of a curve without graphs."""
+        return f"no graph is above chance (left out: {self.left_out})" if self.left_out.chance else "no graph with a result yet"
+
     def legend(self) -> str:
         """`through  n = 285 (120 inherited)  median 31.2 %  best 26.9 %`: no curve is drawn without its n."""
         if not self.n:
@@ -86,6 +97,17 @@ class Edf:
         parts += [f"means of {self.averaged}"] if self.averaged > 1 else []
         note = f" ({', '.join(parts)})" if parts else ""
         return f"{self.label}  n = {self.n}{note}  median {self.median:.2f} %  best {self.best:.2f} %"
+
+
+def resolution(images: int, repeats: int = 1) -> float:
+    """Points (%) below which no two graphs are told apart: one of the validation images, in one of the repeats of a mean."""
+    return 100.0 / (images * repeats)
+
+
+def resolution_words(images: int, repeats: int = 1) -> str:
+    """`resolution 0.21 points (one of 476 images), nothing finer is told apart`."""
+    of = f"{images:,} images" if repeats == 1 else f"{images:,} images in {repeats} repeats"
+    return f"resolution {resolution(images, repeats):.2g} points (one of {of}), nothing finer is told apart"
 
 
 def quantile(ascending: Floats, share: float) -> float:
@@ -101,7 +123,8 @@ def of_trials(trials: Iterable[Trial], protocol: Protocol, label: str) -> Edf:
     """The EDF of a list of trials as a search holds them; may be empty."""
     kept, left_out = with_results(trials, chance_rule(protocol))
     errors = np.sort(np.array([t.error for t in kept], dtype=np.float64))
-    return Edf(label, errors, sum(t.inherited is not None for t in kept), left_out, len({t.repeat for t in kept}) or 1)
+    return Edf(label, errors, sum(t.inherited is not None for t in kept), left_out, len({t.repeat for t in kept}) or 1,
+               images=protocol.validation)
 
 
 def of_sample(sample: Sample, mask: Mask | None = None, label: str | None = None) -> Edf:
@@ -109,7 +132,7 @@ def of_sample(sample: Sample, mask: Mask | None = None, label: str | None = None
     rows = np.ones(len(sample), bool) if mask is None else mask
     return Edf(
         label or sample.name, np.sort(sample.errors[rows]), int(sample.inherited[rows].sum()), sample.left_out,
-        sample.passes, sample.averaged, sample.fraction,
+        sample.passes, sample.averaged, sample.fraction, sample.protocol.validation,
     )
 
 
@@ -118,7 +141,7 @@ def by_pass(sample: Sample) -> tuple[Edf, ...]:
     repeats = sample.repeats
     return tuple(
         Edf(f"{sample.name} pass {r}", np.sort(sample.errors[repeats == r]), left_out=sample.left_out,
-            fraction=sample.fraction)
+            fraction=sample.fraction, images=sample.protocol.validation)
         for r in np.unique(repeats)
     )
 

@@ -3,7 +3,7 @@
 Graphs are drawn uniformly, so choices are (nearly) independent and the functional analysis of variance needs no model:
 a choice's first-order share is the variance between its values' means. It is corrected for the share that chance
 alone would explain (epsilon squared, Kelley 1935). Errors are replaced by their ranks, since a few broken graphs
-would otherwise be most of the variance.
+would otherwise be most of the variance; equal errors have the mean of the ranks they tie for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from engine.analysis.conditions import CONDITIONS, Split, split
 from engine.analysis.sample import Floats, Sample
+from engine.analysis.ties import Cut, cut, mid_ranks, part_of_best, require_spread
 from engine.errors import AnalysisError
 
 DRAWS = 200
@@ -25,6 +26,8 @@ ENOUGH = 5
 """Graphs a value on average, from which a grouping is told: with 50 graphs in 25 groups, pairs that mean nothing have been
 seen to explain a third of the spread, surely."""
 TOPS = (0.01, 0.05, 0.10)
+LEAST_SPREAD = 0.25
+"""Sum of squares of ranks below which a resample has one rank only: two ranks make at least 1 - 1/n, rounding at most 1e-3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,10 @@ class Share:
 def importance(sample: Sample, seed: int = 0) -> tuple[Share, ...]:
     """Shares of every choice that varies and of every pair of choices, the largest first (choices before pairs).
 
-    Only groupings with `ENOUGH` graphs a value are told. Raises AnalysisError if choices vary and none has.
+    Only groupings with `ENOUGH` graphs a value are told. Raises AnalysisError if choices vary and none has, and if all errors
+    are equal.
     """
+    require_spread(sample.errors, sample.name, "spread that a choice could explain")
     chosen = (c for c in CONDITIONS.values() if c.name != "pretrained" and _exists(sample, c.name))
     splits = {c.variable: split(sample, c) for c in chosen}
     varying = {name: s for name, s in splits.items() if len(s.values) > 1}
@@ -94,21 +99,21 @@ class _Resamples:
     @classmethod
     def of(cls, errors: Floats, seed: int) -> _Resamples:
         n = len(errors)
-        ranks = np.argsort(np.argsort(errors, kind="stable"), kind="stable") - (n - 1) / 2
+        ranks = mid_ranks(errors) - (n + 1) / 2
         drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), DRAWS)
         weights = np.concatenate([np.ones((1, n)), drawn])
         weighted = weights * ranks
         return cls(weights, weighted, weighted @ ranks - weighted.sum(axis=1) ** 2 / n, (weights > 0).sum(axis=1))
 
     def explained(self, codes: npt.NDArray[np.int64]) -> Floats:
-        """Epsilon squared of a grouping, shape [1 + DRAWS]; 0 for a resample that is one row over and over."""
+        """Epsilon squared of a grouping, shape [1 + DRAWS]; 0 for a resample of equal errors."""
         groups = np.eye(int(codes.max()) + 1)[codes]
         number, sums = self.weights @ groups, self.weighted @ groups
         between = (sums**2 / np.maximum(number, 1)).sum(axis=1) - sums.sum(axis=1) ** 2 / number.sum(axis=1)
         free = (number > 0).sum(axis=1) - 1
         within = (self.spread - between) / np.maximum(self.distinct - free - 1, 1)
         explained = between - free * within
-        share: Floats = np.divide(explained, self.spread, out=np.zeros_like(explained), where=self.distinct > 1)
+        share: Floats = np.divide(explained, self.spread, out=np.zeros_like(explained), where=self.spread > LEAST_SPREAD)
         return share
 
 
@@ -120,31 +125,35 @@ class Enrichment:
     value: str
     top: float
     """Share of graphs taken as the best (0.05: the best 5 %)."""
-    n: int
-    """Graphs among them."""
+    cut: Cut
+    """Where the best end, and how many tie there."""
     share: float
-    """Their share with this value."""
+    """Part of the best with this value; graphs tied at the cut count by share."""
     low: float
     """Wilson interval, 95 %."""
     high: float
     overall: float
     """Share of all graphs with this value."""
 
+    @property
+    def n(self) -> int:
+        """Graphs among the best."""
+        return self.cut.n
+
 
 def winners(
     sample: Sample, splits: Sequence[Split], names: Sequence[str], tops: Sequence[float] = TOPS
 ) -> list[Enrichment]:
     """Share of each value of each split (named `names`) among the best graphs; at least one graph is a top share."""
-    order = np.argsort(sample.errors, kind="stable")
+    cuts = {top: (cut(sample.errors, top), part_of_best(sample.errors, top)) for top in tops}
     found = []
     for name, parted in zip(names, splits, strict=True):
         overall = parted.sizes() / len(sample)
-        for top in tops:
-            n = max(1, int(np.ceil(top * len(sample) - 1e-9)))
-            shares = np.bincount(parted.codes[order[:n]], minlength=len(parted.values)) / n
+        for top, (end, parts) in cuts.items():
+            shares = np.bincount(parted.codes, parts, len(parted.values)) / end.n
             for value, share, base in zip(parted.values, shares, overall, strict=True):
-                low, high = wilson(float(share), n)
-                found.append(Enrichment(name, value.label, top, n, float(share), low, high, float(base)))
+                low, high = wilson(float(share), end.n)
+                found.append(Enrichment(name, value.label, top, end, float(share), low, high, float(base)))
     return found
 
 

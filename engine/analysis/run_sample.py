@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.analysis.constraint_mask import holding
+from engine.analysis.ranking import Best, best
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.space.space import Ancestor, Space
@@ -39,6 +40,11 @@ class Searched:
     def unsealed(self) -> str | None:
         """That the run's test set was opened, in words; None if it is unseen."""
         return remark(self.evaluations)
+
+    @property
+    def best(self) -> Best | None:
+        """The best graph of the sample, how many tie with it and what choosing it is worth."""
+        return best(self.sample.trials, self.space, self.info.seed, self.evaluations)
 
     @property
     def is_complete(self) -> bool:

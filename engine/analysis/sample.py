@@ -6,7 +6,7 @@ number of trials. Left-out trials (untaught, stopped, failed ...) are counted he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,10 @@ from engine.store.records import State, Trial
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
+
+DIGITS = 9
+"""Decimals (%) to which errors are equal: means of the same images summed in another order differ in the 14th, one image
+of ten million in the 5th."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,10 @@ def with_results(trials: Iterable[Trial], chance: float) -> tuple[list[Trial], L
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Results of one run, one row a trial: n rows, N nodes, N*N edges (in the order of `engine.space.graph.edges`)."""
+    """Results of one run, one row a trial: n rows, N nodes, N*N edges (in the order of `engine.space.graph.edges`).
+
+    Rows stand by key and repeat, whatever the order of trials: sums and seeded resamples are then the same to the last bit.
+    """
 
     name: str
     """What legends call it: the space's or the run's name."""
@@ -157,8 +164,21 @@ class Sample:
             )
         first = np.zeros(len(self), bool)
         first[[r[0] for r in rows.values()]] = True
-        means = np.array([self.errors[r].mean() for r in rows.values()])
+        means = np.array([self.errors[r].mean() for r in rows.values()]).round(DIGITS)
         return replace(self.where(first), errors=means, averaged=max(sizes, default=1))
+
+
+def _without(trials: Sequence[Trial], left_out: LeftOut) -> str:
+    """Why there is nothing to analyse."""
+    return f"all {len(trials)} are left out ({left_out})" if trials else "it holds no trial yet"
+
+
+def _hint(left_out: LeftOut, protocol: Protocol) -> str:
+    """What to do about it."""
+    if left_out.chance:
+        rule = f"an accuracy of {chance_rule(protocol):.1f} % or less counts as not learnt (protocol.chance)"
+        return f"{rule}: train longer or at another rate"
+    return "look at another run, or let this one go on if it has not ended"
 
 
 class _Reader:
@@ -196,8 +216,8 @@ def sample(trials: Iterable[Trial], protocol: Protocol, *, name: str, population
     every = list(trials)
     kept, left_out = with_results(every, chance_rule(protocol))
     if not kept:
-        reason = f"all {len(every)} are left out ({left_out})" if every else "it holds no trial yet"
-        raise AnalysisError(f"{name}: no trial to analyse, {reason}", "let the search go on, or look at another run")
+        raise AnalysisError(f"{name}: no trial to analyse, {_without(every, left_out)}", _hint(left_out, protocol))
+    kept.sort(key=lambda t: (t.key, t.repeat, t.error, t.inherited or ""))
     reader = _Reader()
     rows = [reader.row(t.graph) for t in kept]
     if len({len(models) for models, _ in rows}) > 1:

@@ -11,8 +11,9 @@ from engine.analysis.advice.advise import Advice, Advised, reason
 from engine.analysis.advice.next_step import Step
 from engine.analysis.advice.stability import Stability
 from engine.analysis.conditions import Split
-from engine.analysis.edf import Edf
+from engine.analysis.edf import Edf, resolution
 from engine.analysis.importance import Enrichment, Share
+from engine.analysis.ranking import Best
 from engine.analysis.verdict import Verdict
 
 SHARES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
@@ -24,8 +25,14 @@ def edf(curve: Edf) -> dict[str, Any]:
         "label": curve.label, "n": curve.n, "inherited": curve.inherited, "passes": curve.passes,
         "averaged": curve.averaged, "fraction": curve.fraction, "left_out": curve.left_out.counts(),
         "best": finite(curve.best), "median": finite(curve.median),
+        "resolution": None if curve.images is None else resolution(curve.images, curve.averaged),
         "quantiles": {str(q): finite(curve.quantile(q)) for q in SHARES},
     }
+
+
+def best(found: Best | None) -> dict[str, Any] | None:
+    """The best graph, how many tie with it and what choosing it is worth."""
+    return None if found is None else asdict(found)
 
 
 def finite(value: float) -> float | None:
@@ -64,7 +71,8 @@ def _advice(advice: Advice, found: Advised) -> dict[str, Any]:
         "phrase": advice.phrase, "condition": advice.candidate.condition.name, "n": advice.child.n,
         "inherited": advice.child.inherited, "sure": advice.is_sure, "lift": asdict(advice.lift),
         "median": asdict(advice.median), "q10": asdict(advice.tenth), "best": advice.best, "beyond": advice.beyond,
-        "regret": asdict(advice.regret), "interaction": None if advice.interaction is None else asdict(advice.interaction),
+        "regret": {**asdict(advice.regret), "best_lost": advice.regret.best_lost},
+        "interaction": None if advice.interaction is None else asdict(advice.interaction),
         "reason": reason(advice, found),
     }
 
@@ -79,4 +87,4 @@ def importance(shares: Sequence[Share]) -> list[dict[str, Any]]:
 
 
 def winners(found: Sequence[Enrichment]) -> list[dict[str, Any]]:
-    return [asdict(e) for e in found]
+    return [{**asdict(e), "n": e.n} for e in found]

@@ -6,7 +6,7 @@ and very bad graphs overlap looks mediocre by it. It is reported beside the verd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.analysis.conditions import Split
 from engine.analysis.difference import Difference, QuantileGap, difference, quantile_gaps
-from engine.analysis.edf import Edf, of_sample, quantile
+from engine.analysis.edf import Edf, of_sample, quantile, resolution
 from engine.analysis.sample import Mask
 
 DELTA = 0.05
@@ -33,6 +33,9 @@ from an exponential, 45 have an empty quarter with 10 % beyond it, none has a de
 
 MOST = 20
 """Beyond this multiple of the trials at hand the number that would settle a question is only said to be larger."""
+
+FEW_IMAGES = 3
+"""Validation images between two medians below which a sentence names the resolution."""
 
 Kind = Literal["dominates", "crosses", "mixture", "alike", "not settled"]
 
@@ -71,7 +74,29 @@ class Verdict:
 
 
 def verdict(a: Edf, b: Edf, coverage: float = 0.95, delta: float = DELTA) -> Verdict:
-    """Compare curve a with curve b; see `engine.analysis.difference.difference` for what is refused."""
+    """Compare curve a with curve b; see `engine.analysis.difference.difference` for what is refused.
+
+    The sentence names the resolution where the medians are less than three images apart.
+    """
+    found = _verdict(a, b, coverage, delta)
+    return replace(found, sentence=found.sentence + _resolved(found))
+
+
+def _resolved(found: Verdict) -> str:
+    """`; medians 0.42 points apart (an image of 476: 0.21 points)`; empty for a gap of three images or more."""
+    a, b = found.difference.a, found.difference.b
+    if a.images is None or a.images != b.images:
+        return ""
+    image, gap = resolution(a.images), abs(next(q.gap for q in found.quantiles if q.share == 0.5))
+    images = round(gap / image, 6)
+    if images >= FEW_IMAGES:
+        return ""
+    apart = f"{gap:.2f} points apart" if images else "equal"
+    mean = f", in a mean of {a.averaged} repeats {resolution(a.images, a.averaged):.2g}" if a.averaged > 1 else ""
+    return f"; medians {apart} (an image of {a.images:,}: {image:.2g} points{mean})"
+
+
+def _verdict(a: Edf, b: Edf, coverage: float, delta: float) -> Verdict:
     gap = difference(a, b, coverage)
     quantiles = quantile_gaps(a, b, coverage)
     found = ((e.label, plateau(e)) for e in (a, b))

@@ -100,7 +100,7 @@ def _tables(entries: Sequence[Entry], chosen: Sequence[Chosen], *, test: bool) -
 def _text(tables: Sequence[Table], entries: Sequence[Entry]) -> str:
     from engine.report.tables import as_text
 
-    remarks = [f"{e.folder}: {e.remark or 'the test set is closed'}" for e in entries]
+    remarks = [f"{e.folder}: {said}" for e in entries for said in (*e.notes, e.remark or "the test set is closed")]
     return "\n\n".join([*map(as_text, tables), "\n".join(remarks)])
 
 

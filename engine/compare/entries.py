@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from engine.analysis.diagnostics.trajectory import Trajectory, trajectory
-from engine.analysis.ranking import best_graphs
 from engine.analysis.repeats.retrained import Figure, Repeated, Which, difference
 from engine.evaluate.evaluation import Chosen, Evaluated
 from engine.space.reference_graphs import dml
@@ -34,6 +33,8 @@ class Entry:
     """Validation accuracy (%) the best graph was chosen by."""
     path: Trajectory
     remark: str | None
+    notes: tuple[str, ...] = ()
+    """Where equal graphs were left out, and what decided."""
 
     @property
     def graph_epochs(self) -> float:
@@ -61,16 +62,17 @@ class Entry:
 
 
 def entry(found: Evaluated, name: str) -> Entry:
-    """What a comparison takes from a run whose `best` and `dml` have been evaluated."""
+    """What a comparison takes from a run whose `best` and `dml`, chosen in this order, have been evaluated."""
     chosen = found.chosen
     with RunReader(chosen.folder) as reader:
         reader.refresh()
         trials, trainings = reader.trials, reader.trainings
-    first = best_graphs(trials, chosen.space)[0]
+    first = chosen.graphs[0]
     by_key = {graph.key: graph for graph in found.graphs}
     path = trajectory(trials, trainings, chosen.space.protocol)
-    reference = dml(first.graph.models).key
-    return Entry(name, chosen.folder, len(trials), by_key[first.key], by_key[reference], 100 - first.error, path, found.remark)
+    reference = dml(first.models).key
+    return Entry(name, chosen.folder, len(trials), by_key[first.key], by_key[reference], chosen.selected[first.key], path,
+                 found.remark, chosen.notes)
 
 
 def names(chosen: Sequence[Chosen]) -> list[str]:
@@ -138,5 +140,6 @@ def _plain(entry: Entry, kinds: Sequence[Which]) -> dict[str, Any]:
         "training_seconds": round(entry.seconds, 3), "best": entry.best.plain(test="test" in kinds),
         "dml": entry.dml.plain(test="test" in kinds), "best_is_dml": entry.is_dml, "gain": gains,
         "selected": entry.selected, "optimism": entry.optimism, "test_set": entry.remark or "closed",
+        "notes": list(entry.notes),
         "best_so_far": [[float(path.epochs[i]), float(path.best[i])] for i in steps],
     }  # fmt: skip

@@ -5,7 +5,9 @@ examples:
   python -m engine.evaluate runs/digits-X-exhaustive --graph top5 --graph dml --repeats 10 --json
   python -m engine.evaluate runs/digits-X-exhaustive --test --export torchscript
 
-Graphs: best, topN (top5), dml (all edges through, of the best graph's models), a key, or a graph's text in quotes.
+Graphs: best, topN (top5), ties (all that tie as the best, at most 20; ties50: at most 50), dml (all edges through, of the
+best graph's models), a key, or a graph's text in quotes. Of equal graphs those trained again before come first, then a lot
+drawn from the search seed and the key decides: the order of a run's trials, which may follow the gates, never does.
 Networks and a model card go to RUN/weights, figures to RUN/evaluations.log; what is there already is not trained again.
 The test set stays closed without --test, and that it was opened is recorded in the run for good.
 """
@@ -33,7 +35,8 @@ def arguments() -> Parser:
     """The command line."""
     p = Parser("engine.evaluate", __doc__ or "")
     p.add_argument("run", type=Path, metavar="RUN", help="a run folder")
-    p.add_argument("--graph", action="append", metavar="GRAPH", help="best (the default), topN, dml, a key or a text; repeatable")
+    p.add_argument("--graph", action="append", metavar="GRAPH",
+          help="best (the default), topN, ties, dml, a key or a text; repeatable")
     p.add_argument("--repeats", type=int, default=5, metavar="R", help="retrainings of each graph (5)")
     p.add_argument("--test", action="store_true", help="open the test set, and record that it was opened")
     p.add_argument("--export", action="append", choices=KINDS, default=[],

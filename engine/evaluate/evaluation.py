@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.ranking import best_graphs
+from engine.analysis.ranking import competing
 from engine.analysis.repeats.retrained import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
 from engine.evaluate.graph_choice import chosen
@@ -35,6 +36,8 @@ class Chosen:
     """Mean validation accuracy (%) in the search by key: what the graphs were chosen by."""
     seconds: float | None
     """Mean seconds of a training in the search."""
+    notes: tuple[str, ...] = ()
+    """Where equal graphs were left out, and what decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Evaluated:
             found.append(graph.plain(test=test) | {"selected": seen, "optimism": flattered})
         c = self.chosen
         return {"run": str(c.folder), "space": c.space.name, "seed": c.info.seed, "protocol_epochs": c.space.protocol.epochs,
-                "graphs": found, "test_set": self.remark or "closed"}
+                "notes": list(c.notes), "graphs": found, "test_set": self.remark or "closed"}
 
 
 def choose(folder: Path, wanted: Sequence[str]) -> Chosen:
@@ -69,12 +72,13 @@ def choose(folder: Path, wanted: Sequence[str]) -> Chosen:
         trials, trainings, info = reader.trials, reader.trainings, reader.info
         space = space_of(folder, info)
     walls = [t.wall for t in trainings.values() if t.wall > 0]
-    graphs = tuple(chosen(wanted, trials, space, folder))
-    return Chosen(folder, info, space, graphs, _selected(trials, space), sum(walls) / len(walls) if walls else None)
+    graphs, notes = chosen(wanted, trials, space, folder, info.seed, read_evaluations(folder))
+    seconds = sum(walls) / len(walls) if walls else None
+    return Chosen(folder, info, space, tuple(graphs), _selected(trials, space), seconds, tuple(notes))
 
 
 def _selected(trials: Sequence[Trial], space: Space) -> dict[str, float]:
-    return {r.key: 100 - r.error for r in best_graphs(trials, space)}
+    return {key: 100 - fmean(t.error or 0.0 for t in found) for key, found in competing(trials, space).items()}
 
 
 def evaluate(chosen: Chosen, options: Options) -> Iterator[Going]:

@@ -1,4 +1,4 @@
-"""Which graphs of a run are evaluated: by key, by rank, or by name."""
+"""Which graphs of a run are evaluated: by key, by rank, or by name; of equal graphs those that their gates did not choose."""
 
 from __future__ import annotations
 
@@ -6,44 +6,69 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.analysis.ranking import best_graphs
-from engine.analysis.sample import chance_rule
+from engine.analysis.ranking import Ranked, best_graphs, why_none
 from engine.errors import AnalysisError, SpaceError
 from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
 from engine.space.space import Space
+from engine.store.files.evaluations import Evaluation
 from engine.store.records import Trial
 
-FORMS = "best, topN (top5), dml (all edges through, of the best graph's models), a graph's key, or its text in quotes"
+FORMS = ("best, topN (top5), ties (all that tie as the best, tiesN for at most N), dml (all edges through, of the best graph's "
+         "models), a graph's key, or its text in quotes")
+TIES = 20
+"""Graphs that `ties` takes at most: with five repeats each 100 trainings."""
 
 
-def chosen(wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
-    """The canonical graphs that `wanted` names, each once. Raises AnalysisError for what names none."""
+def chosen(
+    wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path, seed: int,
+    evaluations: Sequence[Evaluation] = (),
+) -> tuple[list[Graph], list[str]]:
+    """The canonical graphs that `wanted` names, each once, and what must be said where equal graphs were left out.
+
+    Raises AnalysisError for what names none.
+    """
+    ranked = best_graphs(trials, space, seed, evaluations)
     found: dict[str, Graph] = {}
+    said: list[str] = []
     for name in wanted:
-        for graph in _named(name, trials, space, folder):
+        if name in ("best", "dml") or re.fullmatch(r"top[1-9]\d*|ties([1-9]\d*)?", name):
+            if not ranked:
+                raise AnalysisError(f"{folder}: {why_none(trials, space)}, so there is no {name}",
+                                    "look at another run, or let this one go on if it has not ended")
+            taken = _ranked(name, ranked)
+            graphs = [r.graph for r in taken] if name != "dml" else [dml(ranked[0].graph.models).canonical()]
+            said += _left_out(name, taken)
+        else:
+            graphs = _named(name, trials, folder)
+        for graph in graphs:
             _check(graph, name, space)
             found.setdefault(graph.key, graph)
-    return list(found.values())
+    return list(found.values()), list(dict.fromkeys(said))
 
 
-def _nothing(trials: Sequence[Trial], space: Space) -> str:
-    """Why no graph is the best."""
-    if any(trial.error is not None for trial in trials):
-        return f"no graph is above the chance rule of {chance_rule(space.protocol):.1f} % (protocol.chance)"
-    return "no graph has a result yet"
+def _ranked(name: str, ranked: Sequence[Ranked]) -> Sequence[Ranked]:
+    """The graphs of `best`, `dml` (whose models the best graph has), `top5` and `ties`."""
+    if name.startswith("ties"):
+        return ranked[: min(ranked[0].place.tied, int(name[4:] or TIES))]
+    return ranked[: int(name[3:]) if name.startswith("top") else 1]
 
 
-def _named(name: str, trials: Sequence[Trial], space: Space, folder: Path) -> list[Graph]:
+def _left_out(name: str, taken: Sequence[Ranked]) -> list[str]:
+    """That equal graphs were left out, and what decided; empty if none was."""
+    last = taken[-1].place
+    own = sum(r.place == last for r in taken)
+    if own == last.tied:
+        return []
+    more = f"; --graph ties{'' if last.tied <= TIES else last.tied} takes all" if last.first == 1 else ""
+    return [f"--graph {name}: {own} of the {last.tied:,} graphs that tie at {taken[-1].error:.2f} %, those trained again first, "
+            f"then drawn by lot from the search seed and the key{more}"]
+
+
+def _named(name: str, trials: Sequence[Trial], folder: Path) -> list[Graph]:
+    """A graph by its text or key."""
     if "|" in name:
         return [Graph.parse(name).canonical()]
-    if name in ("best", "dml") or re.fullmatch(r"top[1-9]\d*", name):
-        ranked = best_graphs(trials, space)
-        if not ranked:
-            raise AnalysisError(f"{folder}: {_nothing(trials, space)}, so there is no {name}", "let the search go on")
-        if name == "dml":
-            return [dml(ranked[0].graph.models).canonical()]
-        return [r.graph for r in ranked[: 1 if name == "best" else int(name[3:])]]
     keys = {t.key: t.graph for t in trials if t.key.startswith(name)} if re.fullmatch(r"[0-9a-f]{4,16}", name) else {}
     if len(keys) != 1:
         what = f"{len(keys)} graphs of {folder} have keys that begin so" if keys else f"names no graph of {folder}"

@@ -21,6 +21,7 @@ def text(found: Evaluated, *, test: bool) -> str:
     chosen = found.chosen
     head = f"{chosen.space.name}, {chosen.folder}: trained again with fresh seeds"
     head += "\naccuracy (%), mean ± deviation [95 % of the mean]"
+    head += "".join(f"\nnote: {note}" for note in chosen.notes)
     parts = [head, *(_graph(found, graph, test) for graph in found.graphs)]
     parts.append(found.remark or "the test set is closed; --test opens it")
     parts.append(f"networks and model cards  {chosen.folder / WEIGHTS}")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.analysis.edf import Edf, of_trials
-from engine.analysis.ranking import Ranked, over_repeats, rank
+from engine.analysis.edf import Edf, of_trials, resolution, resolution_words
+from engine.analysis.ranking import Best, Ranked, best, best_graphs, over_repeats, why_none
 from engine.analysis.run_sample import UNIFORM
 from engine.report.figures.terminal_plot import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
 from engine.space.files.load import Space
 from engine.space.graph import Graph, edges
+from engine.store.files.evaluations import read_evaluations
 from engine.store.folder import space_of
 from engine.store.records import RunInfo, State, Training, Trial
 
@@ -35,6 +36,10 @@ class Result:
     outcomes: dict[str, int]
     complete: bool
     best: tuple[Ranked, ...]
+    found: Best | None
+    """The first of those, how many tie with it and what choosing it is worth; None if no graph has a result above chance."""
+    none: str
+    """Why there is no best graph; empty if there is one."""
     reference: Ranked | None
     """DML (every edge through, node losses summed) of the best graph's nodes, trained in this run."""
     edf: Edf
@@ -56,6 +61,9 @@ class Result:
             "total": self.info.total,
             "outcomes": self.outcomes,
             "best": [_plain(r) for r in self.best],
+            "tied": 0 if self.found is None else self.found.tied,
+            "optimism": None if self.found is None else asdict(self.found.optimism),
+            "resolution": resolution(self.space.protocol.validation, len(self.best[0].errors) if self.best else 1),
             "reference": None if self.reference is None else {"name": "dml", **_plain(self.reference)},
             "wall": self.wall,
             "folder": str(self.folder),
@@ -65,10 +73,10 @@ class Result:
 def result(
     folder: Path, info: RunInfo, trials: Sequence[Trial], trainings: dict[str, Training], wall: float | None = None
 ) -> Result:
-    """Compute the result of a run from its records."""
-    space = space_of(folder, info)
+    """Compute the result of a run from its records. Raises StoreError if its evaluations are damaged."""
+    space, evaluations = space_of(folder, info), read_evaluations(folder)
     seen = Counter(t.state for t in trials)
-    ranked = rank(trials)
+    ranked = best_graphs(trials, space, info.seed, evaluations)
     return Result(
         folder=folder,
         space=space,
@@ -76,6 +84,8 @@ def result(
         outcomes={s.value: seen[s] for s in State},
         complete=info.total is not None and len(trials) >= info.total,
         best=tuple(ranked[:BEST]),
+        found=best(trials, space, info.seed, evaluations),
+        none="" if ranked else why_none(trials, space),
         reference=_reference(ranked[0], trainings) if ranked else None,
         edf=of_trials(trials, space.protocol, space.name),
         wall=wall,
@@ -92,6 +102,8 @@ def _reference(best: Ranked, trainings: dict[str, Training]) -> Ranked | None:
 def _plain(ranked: Ranked) -> dict[str, Any]:
     return {
         "key": ranked.key,
+        "place": ranked.place.first,
+        "tied": ranked.place.tied,
         "graph": str(ranked.graph),
         "gates": {str(e): g for e, g in ranked.graph.items()},
         "error": round(ranked.error, 4),
@@ -108,15 +120,17 @@ def text(shown: Result, width: int, *, colour: bool, plain: bool) -> str:
         marks = [Mark("DML of the same nodes", shown.reference.error)] if shown.reference else []
         parts += [_table(shown), edf_plot([shown.edf], width, 16, colour=colour, marks=marks, plain=plain)]
     else:
-        parts.append("no graph has a result yet")
-    parts.append(f"run folder  {shown.folder}\nnext        {next_command(shown)}")
+        parts.append(shown.none)
+    parts.append(f"run folder  {shown.folder}\nnext        {next_step(shown)}")
     return "\n\n".join(parts)
 
 
-def next_command(shown: Result) -> str:
-    """What a person would type now."""
+def next_step(shown: Result) -> str:
+    """What a person would type now, or change where nothing has learnt."""
     if not shown.complete:
         return shown.info.command
+    if not shown.best:
+        return "train longer or at another rate (--set protocol.epochs=..., --set protocol.lr=...)"
     if shown.info.strategy.get("name") not in UNIFORM:  # no sample to take advice from, but graphs to prove
         return f"python -m engine.evaluate {shown.folder} --graph top5"
     return f"python -m engine.analysis {shown.folder} --advice"
@@ -131,19 +145,26 @@ def _headline(shown: Result) -> str:
 
 def _table(shown: Result) -> str:
     headed = edges(shown.space.nodes)
-    rows = [(str(i), r) for i, r in enumerate(shown.best, 1)]
+    rows = [(str(r.place), r) for r in shown.best]
     if shown.reference:
         rows.append(("DML", shown.reference))
-    lines = ["     error %  " + "".join(f"{e!s:<4}" for e in headed) + "models"]
+    wide = max(len(name) for name, _ in rows)
+    lines = [" " * wide + "  error %  " + "".join(f"{e!s:<4}" for e in headed) + "models"]
     for name, ranked in rows:
         own = dict(ranked.graph.items())  # a listed graph may have fewer nodes than the space
         gates = "".join(f"{_short(own.get(e, CUTOFF)):<4}" for e in headed)
-        lines.append(f"{name:>3}  {ranked.error:7.2f}  {gates}{' '.join(ranked.graph.models)}".rstrip())
+        lines.append(f"{name:>{wide}}  {ranked.error:7.2f}  {gates}{' '.join(ranked.graph.models)}".rstrip())
     used = sorted({CUTOFF, *(g for _, r in rows for g in r.graph.gates)})
-    lines.append("     " + ", ".join(f"{_short(g)} = {g}" for g in used) + "; y the label, 1 the target")
+    notes = [", ".join(f"{_short(g)} = {g}" for g in used) + "; y the label, 1 the target"]
     if len(shown.best[0].errors) > 1:
-        lines.append(f"     errors are means of up to {len(shown.best[0].errors)} repeats")
-    return "\n".join(lines)
+        notes.append(f"errors are means of {len(shown.best[0].errors)} repeats")
+    last = shown.best[-1].place
+    if last.first + last.tied - 1 > BEST:
+        notes.append(f"{last.tied:,} graphs tie at {shown.best[-1].error:.2f} %; which of them are listed is drawn by lot")
+    if shown.found:
+        notes.append(shown.found.words())
+    notes.append(resolution_words(shown.space.protocol.validation, len(shown.best[0].errors)))
+    return "\n".join([*lines, *("     " + note for note in notes)])
 
 
 def _short(gate: str) -> str:

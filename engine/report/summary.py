@@ -9,10 +9,9 @@ from statistics import fmean, stdev
 
 from engine.analysis.diagnostics.certificate import certify
 from engine.analysis.diagnostics.trajectory import trajectory
-from engine.analysis.ranking import Ranked, rank
-from engine.analysis.repeats.noise import optimism
+from engine.analysis.edf import resolution_words
+from engine.analysis.ranking import Ranked, best_graphs
 from engine.analysis.repeats.retrained import Repeated, Which, difference, repeated
-from engine.errors import AnalysisError
 from engine.report.lineage import Chapter
 from engine.report.tables import Table
 from engine.space.graph import Graph
@@ -77,10 +76,14 @@ def _duration(seconds: float) -> str:
 
 
 def best(chapter: Chapter) -> list[Ranked]:
-    """The best graphs of a run by mean error over the repeats they have; only graphs with the most repeats compete."""
-    ranked = rank(chapter.run.sample.trials)
-    most = max(len(r.errors) for r in ranked)
-    return [r for r in ranked if len(r.errors) == most][:BEST]
+    """The best graphs of a run, as `engine.analysis.ranking` has them."""
+    run = chapter.run
+    return best_graphs(run.sample.trials, run.space, run.info.seed, run.evaluations)[:BEST]
+
+
+def places(chapter: Chapter) -> dict[str, str]:
+    """`best 1` or `best 2-31`, by the keys of `best`: a graph that ties says so."""
+    return {r.key: f"best {r.place}" for r in best(chapter)}
 
 
 def references(chapter: Chapter, of: Ranked) -> list[Reference]:
@@ -117,11 +120,13 @@ def _over(graph: Graph, repeats: Sequence[Training]) -> Ranked:
 
 def results(chapter: Chapter) -> Table:
     """Table 2: the best graphs beside the named ones; validation accuracy, mean and deviation over repeats."""
-    top = best(chapter)
-    rows = [(f"best {i}", *_measured(r)) for i, r in enumerate(top, 1)]
+    top, chosen = best(chapter), chapter.run.best
+    assert chosen is not None, "a sample has a graph above chance"
+    named = places(chapter)
+    rows = [(named[r.key], *_measured(r)) for r in top]
     rows += [(ref.name, *_measured(ref.ranked)) for ref in references(chapter, top[0])]
     caption = (f"Space {chapter.run.space.name}: validation accuracy of the target, mean ± standard deviation over repeats. The "
-               "best graphs were chosen by these numbers, which flatters them")
+               "best graphs were chosen by these numbers, which flatters them: {chosen.optimism.words()}")
     return Table("table-2-results", caption, ("graph", "edges", "accuracy (%)", "repeats"), tuple(rows), 2)
 
 
@@ -130,7 +135,7 @@ def retrained(chapter: Chapter) -> Table | None:
     found = repeated(chapter.run.evaluations)
     if not found:
         return None
-    chosen = {r.key: f"best {i}" for i, r in enumerate(best(chapter), 1)}
+    chosen = places(chapter)
     of = {r.key: r.evaluations for r in found}
     kinds: list[Which] = ["validation", "test"] if any(r.target.test for r in found) else ["validation"]
     rows = []
@@ -179,16 +184,14 @@ def provenance(chapters: Sequence[Chapter]) -> Table:
 
 
 def remarks(chapter: Chapter) -> list[str]:
-    """What must be said of a run besides its numbers: partial, not uniform, certified, flattered."""
+    """What must be said of a run besides its numbers: partial, not uniform, certified, tied, flattered, how finely measured."""
     said = list(chapter.run.notes())
     run = chapter.run
     if chapter.is_exhaustive:
         said.append(certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats).words())
-    try:
-        flattered = optimism(run.sample)
-    except AnalysisError:
-        return said
-    return [*said, f"the best single run is expected to look {flattered:.2f} points of error better than it is"]
+    if run.best is not None:
+        said += [run.best.words(), *filter(None, [run.best.drawn()])]
+    return [*said, resolution_words(run.space.protocol.validation)]
 
 
 def methods(chapters: Sequence[Chapter]) -> str:
@@ -207,8 +210,9 @@ def methods(chapters: Sequence[Chapter]) -> str:
         _trained(last.protocol),
         "Every graph saw the same batches in the same repeat.",
         "Spaces are judged by the empirical distribution of the target's validation error, F(e) = (1/n) sum of 1[e_i < e],",
-        "with simultaneous 95 % bands of equal precision; graphs at or below the chance rule, untaught and invalid ones are",
-        "left out and counted. Graphs are counted up to relabelling of auxiliary nodes.",
+        "with simultaneous bands of equal precision (95 %, more where errors tie); graphs tied at the end of a best share count",
+        "by share; graphs at or below the chance rule, untaught and invalid ones are left out and counted. Graphs are counted up",
+        "to relabelling of auxiliary nodes.",
         *({f"{c.run.space.name}: {c.run.unsealed}." for c in chapters if c.run.unsealed} or ["The test set was not read."]),
     ]))
 

@@ -13,7 +13,7 @@ from engine.analysis.advice.advise import Advised, reason
 from engine.analysis.advice.next_step import Step
 from engine.analysis.advice.stability import Stability
 from engine.analysis.conditions import Split
-from engine.analysis.edf import Edf
+from engine.analysis.edf import Edf, resolution_words
 from engine.analysis.importance import Enrichment, Share
 from engine.analysis.run_sample import Searched
 from engine.analysis.verdict import Verdict
@@ -50,6 +50,9 @@ def headline(run: Searched) -> str:
     lines = [f"{shown.name}: {len(shown)} graphs of {shown.drawn} drawn (left out: {shown.left_out}{apart})"]
     if shown.passes > 1:
         lines.append(f"{shown.passes} passes over the same graphs")
+    if found := run.best:
+        lines += [found.words(), *filter(None, [found.drawn()])]
+    lines.append(resolution_words(shown.protocol.validation, shown.averaged))
     return "\n".join([*lines, *(f"note: {note}" for note in run.notes())])
 
 
@@ -96,6 +99,8 @@ def advice(found: Advised, steps: Sequence[Step], steady: Stability | None, scre
         "better than all; intervals hold "
         f"for all {len(found.ranked)} constraints and {found.looked} looks at once ({found.critical:.2f} standard errors)",
     ]
+    if found.parent.fraction >= 1:
+        parts.append("the whole space was trained, so intervals have no width: the noise of a training is not in them")
     if found.too_few:
         parts.append("too few graphs, or too few trainings behind them: " + "; ".join(c.phrase for c in found.too_few))
     if not found.sure:
@@ -127,4 +132,5 @@ def winners(found: Sequence[Enrichment], screen: Screen) -> str:
     """Share of each value among the best 10 % against all."""
     tops = [e for e in found if e.top == max(x.top for x in found)]
     rows = [[e.value, f"{100 * e.share:.0f}", f"{100 * e.low:.0f} to {100 * e.high:.0f}", f"{100 * e.overall:.0f}"] for e in tops]
-    return table([f"among the best {tops[0].n}", "%", "interval", "of all %"], rows, screen)
+    said = table([f"among the best {tops[0].n}", "%", "interval", "of all %"], rows, screen)
+    return f"{said}\n{tops[0].cut.words()}" if tops[0].cut.is_shared else said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from engine.analysis.sample import sample
 from engine.errors import AnalysisError
 from engine.refine.rule import decide
@@ -35,7 +37,9 @@ def refined(table: Table, graphs: int, seed: int) -> Path:
         except AnalysisError:
             return path
         space = refine(space, decision.phrase).child
-    _trained(table, [g for g in space.enumerate() if g not in drawn], path, paid)
+    rest = [g for g in space.enumerate() if g not in drawn]
+    # Not in their canonical order: the first of several equal graphs would be one of certain gates.
+    _trained(table, [rest[i] for i in np.random.default_rng([seed, len(space.lineage)]).permutation(len(rest))], path, paid)
     return path
 
 

@@ -58,10 +58,16 @@ class Regrets:
     """Graph-epochs of each whole search, shape [S]."""
     trained: Floats
 
+    @property
+    def mean_optimism(self) -> float:
+        """Mean over the searches that found something; NaN if none did."""
+        told = self.optimism[~np.isnan(self.optimism)]
+        return float(told.mean()) if len(told) else float("nan")
+
     def plain(self) -> dict[str, Any]:
         """For `--json`: means over searches, with the standard error of the true one."""
         told = {"strategy": self.name, "searches": len(self.seen), "spent": float(self.spent.mean()),
-                "trained": float(self.trained.mean()), "optimism": round(float(np.nanmean(self.optimism)), 4)}
+                "trained": float(self.trained.mean()), "optimism": _number(self.mean_optimism)}
         curve = [
             {"graph_epochs": int(cost), "searches": int(n), "seen": _number(s), "true": _number(t), "true_error": _number(e),
              "true_low": _number(low), "true_high": _number(high)}

@@ -39,11 +39,15 @@ def _cell(point: dict) -> str:
 def ends(found: Sequence[Regrets]) -> Grid:
     """Whole searches."""
     rows = tuple(
-        (r.name, f"{r.spent.mean():,.0f}", f"{r.trained.mean():,.0f}", _ended(r), f"{np.nanmean(r.optimism):+.2f}") for r in found
+        (r.name, f"{r.spent.mean():,.0f}", f"{r.trained.mean():,.0f}", _ended(r), _signed(r.mean_optimism)) for r in found
     )
     columns = ("strategy", "graph-epochs", "trainings", "regret at its end: mean, 10 % to 90 %", "optimism")
     caption = "Whole searches; optimism is the error over unseen repeats minus the error the graph was chosen by"
     return Grid("ends", caption, columns, rows)
+
+
+def _signed(points: float) -> str:
+    return "-" if np.isnan(points) else f"{points:+.2f}"
 
 
 def _ended(found: Regrets) -> str:

@@ -53,8 +53,9 @@ def guard(regret: Regret | None) -> str:
     """What a constraint would throw away that was good; '' if nothing."""
     if regret is None:
         return ""
-    said = [f"the best graph ({regret.best:.2f} %)"] if regret.best_lost else []
-    said += [f"{100 * regret.top5:.0f} % of the best 5 %"] if regret.top5 > LOUD else []
+    best = "the best graph" if regret.best_tied == 1 else f"all {regret.best_tied} graphs that tie as the best"
+    said = [f"{best} ({regret.best:.2f} %)"] if regret.best_lost else []
+    said += [f"{100 * regret.top5.value:.0f} % of the best 5 %"] if regret.top5.value > LOUD else []
     return " and ".join(said)
 
 

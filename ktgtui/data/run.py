@@ -83,6 +83,7 @@ class FollowedRun:
             self._edf.n,
             sum(t.state is State.FAILED for t in self._trials),
             (status.message if status else "") or (messages[0] if messages and not live else ""),
+            tied=self._edf.tied,
         )
 
     def detail(self, trainings: tuple[str, ...]) -> RunDetail | None:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from engine.analysis import sample as samples
+from engine.analysis.advice.regret import Regret, regret
 from engine.analysis.conditions import CONDITIONS, Condition
 from engine.analysis.constraint_mask import holding
 from engine.analysis.edf import Edf, of_sample
 from engine.analysis.run_sample import read
-from engine.analysis.sample import Mask, Sample
+from engine.analysis.sample import Sample
 from engine.analysis.verdict import Verdict, verdict
 from engine.errors import AnalysisError
 from engine.space.constraints import Phrase
@@ -55,18 +54,6 @@ class Samples:
         return last[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Regret:
-    """What a constraint throws away of the graphs already trained."""
-
-    best: float
-    """Error (%) of the best graph."""
-    best_lost: bool
-    top1: float
-    """Share of the best 1 % (at least one graph) that it drops."""
-    top5: float
-
-
 @dataclass(frozen=True, eq=False)
 class Consequence:
     """A space with more constraints, before anybody decides on them."""
@@ -102,7 +89,7 @@ def consequence(known: Samples, run: RunDetail | None, space: Space, texts: Sequ
     child = of_sample(sample, kept, "the child")
     dropped = of_sample(sample, ~kept, "those it drops")
     said = verdict(child, dropped) if min(child.graphs, dropped.graphs) >= 2 else None
-    return Consequence(phrases, found, before, after, parent, child, _regret(sample, kept), said)
+    return Consequence(phrases, found, before, after, parent, child, regret(sample.errors, kept), said)
 
 
 def _sample(known: Samples, run: RunDetail | None) -> Sample | None:
@@ -112,16 +99,6 @@ def _sample(known: Samples, run: RunDetail | None) -> Sample | None:
         return known.of(run)
     except AnalysisError:
         return None
-
-
-def _regret(sample: Sample, kept: Mask) -> Regret:
-    order = np.argsort(sample.errors, kind="stable")
-    lost = ~kept[order]
-
-    def share(part: float) -> float:
-        return float(lost[: max(1, round(part * len(lost)))].mean())
-
-    return Regret(float(sample.errors[order[0]]), bool(lost[0]), share(0.01), share(0.05))
 
 
 def standing(label: str, verdict: Verdict | None) -> str:

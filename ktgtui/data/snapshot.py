@@ -65,6 +65,8 @@ class RunView(msgspec.Struct, frozen=True):
     message: str = ""
     error: str | None = None
     """Why the folder cannot be read; the rest of the workbench goes on."""
+    tied: int = 0
+    """Trials with the lowest error."""
 
     @property
     def share(self) -> float:

@@ -13,6 +13,11 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
+def best(error: float, tied: int) -> str:
+    """`1.56 %`, or `1.56 % (31 tie)`."""
+    return f"{error:.2f} %" + (f" ({tied:,} tie)" if tied > 1 else "")
+
+
 def duration(seconds: float | None) -> str:
     """`45 s`, `3 m`, `2 h 05`, `3 d 04`: two figures are enough to decide whether to wait."""
     if seconds is None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from engine.errors import AnalysisError
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot, SpaceView
 
 if TYPE_CHECKING:
+    from engine.analysis.sample import Sample
     from engine.space.files.choices import Choice
     from ktgtui.data.samples import Samples
 
@@ -142,7 +144,6 @@ class Evidence:
 
 def evidence(known: Samples, run: RunDetail, phrase: str) -> Evidence:
     """Hold the graphs that satisfy `phrase` against the others. Raises AnalysisError where there are too few."""
-    from engine.analysis.advice.advise import advise
     from engine.analysis.conditions import by_phrase
     from engine.analysis.verdict import against_rest
     from ktgtui.data.samples import standing
@@ -151,12 +152,20 @@ def evidence(known: Samples, run: RunDetail, phrase: str) -> Evidence:
     parted = by_phrase(sample, phrase, run.space)
     told = [_median(edf) for edf in parted.edfs()]
     first = against_rest(parted)[0]
-    best = advise(sample).ranked[0]
+    return Evidence(told[0], told[1] if len(told) > 1 else "none", standing(parted.values[0].label, first),
+                    first.sentence if first else "", _advised(sample))
+
+
+def _advised(sample: Sample) -> str:
+    """The constraint that stands first; nothing where all graphs are equal or too few."""
+    from engine.analysis.advice.advise import advise
+
+    try:
+        best = advise(sample).ranked[0]
+    except AnalysisError as error:
+        return f"nothing ({error.message})"
     sure = "sure" if best.is_sure else "not sure"
-    return Evidence(
-        told[0], told[1] if len(told) > 1 else "none", standing(parted.values[0].label, first),
-        first.sentence if first else "", f"{best.phrase} ({sure}, lift {best.lift.value:+.2f}, "
-        f"{best.lift.low:+.2f} to {best.lift.high:+.2f})")
+    return f"{best.phrase} ({sure}, lift {best.lift.value:+.2f}, {best.lift.low:+.2f} to {best.lift.high:+.2f})"
 
 
 def _median(edf: object) -> str:

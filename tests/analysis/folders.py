@@ -46,7 +46,8 @@ def effect(graph: Graph) -> float:
 
 
 def records(
-    space: Space, graphs: Sequence[Graph], repeats: int = 1, seed: int = 0, error_of: Callable[[Graph], float] = effect
+    space: Space, graphs: Sequence[Graph], repeats: int = 1, seed: int = 0, error_of: Callable[[Graph], float] = effect,
+    noise: float = 0.8,
 ) -> tuple[list[Trial], dict[str, Training], dict[str, Curve]]:
     """Trials of `graphs` in order, repeats outermost; equal effective graphs share a training."""
     rng = np.random.default_rng(seed)
@@ -64,7 +65,7 @@ def records(
                 continue
             assert form.graph is not None
             if id not in trainings:
-                own = tuple(float(round(a, 3)) for a in 90 - error_of(graph) + rng.normal(0, 0.8, form.graph.nodes))
+                own = tuple(float(round(a, 3)) for a in 90 - error_of(graph) + rng.normal(0, noise, form.graph.nodes))
                 epochs = space.protocol.epochs
                 trainings[id] = Training(id=id, graph=str(form.graph), repeat=repeat, seed=0, state=State.DONE, epochs=epochs,
                                          accuracy=own, wall=0.2, device="cpu")
@@ -79,12 +80,13 @@ def records(
 
 def written(
     folder: Path, name: str, n: int | None = None, *, repeats: int = 1, seed: int = 0, strategy: str | None = None,
-    protocol: dict[str, Any] | None = None, keep: int | None = None,
+    protocol: dict[str, Any] | None = None, keep: int | None = None, error_of: Callable[[Graph], float] = effect,
+    noise: float = 0.8,
 ) -> Path:
     """A run of a space: `n` graphs drawn at random, or all of them; `keep` writes only the first trials."""
     space = space_named(name).with_protocol(protocol or {})
     graphs = list(space.enumerate()) if n is None else space.sample(n, seed)
-    trials, trainings, curves = records(space, graphs, repeats, seed)
+    trials, trainings, curves = records(space, graphs, repeats, seed, error_of, noise)
     kept = trials[:keep]
     used = {t.training for t in kept}
     info = RunInfo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from engine.analysis.run_sample import read
 from engine.errors import AnalysisError
 from engine.space.files.load import load
 from engine.space.graph import Edge
-from tests.analysis.folders import written
+from tests.analysis.folders import space_named, written
 
 
 @pytest.fixture(scope="module")
@@ -176,11 +177,32 @@ def test_an_empty_run_a_run_of_one_and_one_left_out(tmp_path: Path, capsys: pyte
     assert answer(capsys, one)["edf"]["n"] == 1
     assert main([str(one)]) == 0
     capsys.readouterr()
-    assert main([str(one), "--advice"]) == 2
-    assert "1 graphs are too few for advice" in capsys.readouterr().err
+    assert answer(capsys, one, "--advice")["advice"]["ranked"] == []
+    assert main([str(one), "--advice"]) == 0, "what the end of a search names as the next command"
+    assert "note: digits/X: 1 graphs are too few for advice" in capsys.readouterr().out
     below = written(tmp_path / "below", "digits/X", 6, protocol={"chance": 99.0})
     with pytest.raises(AnalysisError, match="all 6 are left out"):
         read(below)
+
+
+def test_equal_graphs_give_no_advice_and_one_line_that_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = space_named("digits/A")
+    folder = written(tmp_path / "equal", "digits/A", 150, error_of=lambda g: 3.0, noise=0.0)
+    said = f"digits/A: all {len(read(folder).sample)} graphs end at 13.00 % error, so there is no advice"
+    assert answer(capsys, folder, "--advice")["advice"]["none"].startswith(said)
+    assert main([str(folder), "--advice"]) == 0
+    out = capsys.readouterr()
+    assert f"note: {said}" in out.out
+    assert f"best 13.00 %, {len(read(folder).sample)} graphs tie; expected optimism not known: one pass" in out.out
+    assert f"resolution 0.1 points (one of {space.protocol.validation} images)" in out.out
+    assert main([str(folder)]) == 0
+    assert "so there is no spread that a choice could explain" in capsys.readouterr().out
+
+
+def test_a_cut_through_equal_graphs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = written(tmp_path / "tied", "digits/X", error_of=lambda g: float(len(set(g.gates))), noise=0.0)
+    assert main([str(folder), "--by", "c"]) == 0
+    assert re.search(r"\d+ graphs tie at \d+\.00 %, of which \d+ count, shared among them", capsys.readouterr().out)
 
 
 def test_no_torch_and_no_late_libraries_come_with_the_import() -> None:

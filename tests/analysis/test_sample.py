@@ -12,7 +12,7 @@ from tests.analysis.made import PROTOCOL, simulated, trial
 def test_codes_are_the_graphs_they_were_read_from() -> None:
     trials = simulated(200, 1)
     table = sample(trials, PROTOCOL, name="A")
-    for row, record in enumerate(trials):
+    for row, record in enumerate(table.trials):
         drawn = Graph.parse(record.graph)
         assert tuple(table.model_names[c] for c in table.models[row]) == drawn.models
         assert tuple(table.gate_names[c] for c in table.gates[row]) == drawn.gates

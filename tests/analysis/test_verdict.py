@@ -107,3 +107,20 @@ def test_every_value_of_a_condition_is_held_against_the_rest() -> None:
 def test_exhausted_spaces_need_no_more_trials() -> None:
     curves = (spaced(stats.norm(10, 1), 60, "a", fraction=1.0), spaced(stats.norm(10, 1), 60, "b", fraction=1.0))
     assert verdict(*curves).kind == "alike"
+
+
+@pytest.mark.parametrize(("images", "said"), [(0, "; medians equal (an image of 476: 0.21 points)"), (3, "")])
+def test_the_resolution_is_named_where_medians_are_less_than_three_images_apart(images: int, said: str) -> None:
+    a = np.arange(40, 80, dtype=float) * 100 / 476
+    sentence = verdict(Edf("a", a, images=476), Edf("b", a + images * 100 / 476, images=476)).sentence
+    assert sentence.endswith(said)
+    assert ("image" in sentence) is bool(said)
+
+
+def test_two_images_are_told_in_points_and_means_have_a_finer_resolution() -> None:
+    a = np.arange(40, 80, dtype=float) * 100 / 476
+    ends = verdict(Edf("a", a, images=476), Edf("b", a + 200 / 476, images=476)).sentence
+    assert ends.endswith("; medians 0.42 points apart (an image of 476: 0.21 points)")
+    means = verdict(Edf("a", a, images=476, averaged=5), Edf("b", a + 200 / 476, images=476, averaged=5)).sentence
+    assert means.endswith("(an image of 476: 0.21 points, in a mean of 5 repeats 0.042)")
+    assert "image" not in verdict(Edf("a", a), Edf("b", a)).sentence, "nothing is known of the images"

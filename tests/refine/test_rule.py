@@ -56,6 +56,13 @@ def test_the_child_lies_in_the_space_it_narrows() -> None:
     assert len(child) == found.keys
 
 
+def test_equal_graphs_decide_nothing() -> None:
+    space = space_named("digits/A")
+    trials, _, _ = records(space, space.sample(300, 0), error_of=lambda g: 0.0, noise=0.0)
+    with pytest.raises(AnalysisError, match=r"A: all \d+ graphs end at 10\.00 % error, so there is no advice"):
+        decide(sample(trials, space.protocol, name="A"), space)
+
+
 def test_too_few_trials_decide_nothing(tmp_path: Path) -> None:
     made, space = seen("digits/X", 8)
     with pytest.raises(AnalysisError, match="too few"):

@@ -114,7 +114,7 @@ def test_words_say_the_steps_the_certificate_and_the_left_out(made: dict[str, by
     assert "EDFs of digits/A by models of the auxiliary nodes; digits/B adds m[aux] = mlp96" in text
     assert "EDFs of digits/C by gates from the auxiliary nodes to the target" in text
     assert "513 of 513 graphs, 2 repeats, none missing, sha256 " in text
-    assert "points of error better than it is" in text
+    assert "expected optimism +" in text
     assert "digits/A to digits/B by adding m[aux] = mlp96" in text
     assert "for 90 epochs on 512 images" in text
     assert "![Empirical distributions of validation error: " in text

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.analysis.ranking import rank
+from engine.analysis.ranking import best_graphs
 from engine.report.search_result import BEST, Result, result, text
 from engine.space.files import resolved
 from engine.space.files.load import load
@@ -47,16 +47,46 @@ def eight() -> list[Trial]:
     return [trial(n, g, 90.0 + n) for n, g in enumerate(GRAPHS)]
 
 
-def test_graphs_rank_by_mean_error_over_repeats_ties_to_the_earlier() -> None:
+def test_graphs_rank_by_mean_error_over_repeats() -> None:
     a, b, c, d, e = GRAPHS[:5]
-    ranked = rank([
+    trials = [
         trial(0, a, 90.0), trial(1, b, 94.0), trial(2, c, 94.0), trial(3, d, 99.0, state=State.DIVERGED),
         trial(4, e, None, state=State.FAILED), trial(5, a, 96.0, repeat=1), trial(6, b, 94.0, repeat=1),
-    ])  # fmt: skip
-    assert [r.key for r in ranked] == [b.key, c.key, a.key]
-    assert ranked[2].errors == (10.0, 4.0)
-    assert ranked[2].error == 7.0
-    assert ranked[2].accuracy == (93.0, 52.0, 53.0)
+    ]  # fmt: skip
+    ranked = best_graphs(trials, X, 0)
+    assert [r.key for r in ranked] == [b.key, a.key], "of the third there is one repeat only"
+    assert [str(r.place) for r in ranked] == ["1", "2"]
+    assert ranked[1].errors == (10.0, 4.0)
+    assert ranked[1].error == 7.0
+    assert ranked[1].accuracy == (93.0, 52.0, 53.0)
+
+
+def tied() -> list[Trial]:
+    """One best graph, then six that tie."""
+    return [trial(n, g, 97.0 if n == 3 else 95.0) for n, g in enumerate(GRAPHS[:7])]
+
+
+def test_graphs_that_tie_share_their_place_and_their_order_is_drawn() -> None:
+    shown = text(made(tied()), 80, colour=False, plain=True)
+    rows = [line.split()[:2] for line in shown.splitlines()[3:8]]
+    assert rows == [["1", "3.00"], *[["2-7", "5.00"]] * 4]
+    assert "6 graphs tie at 5.00 %; which of them are listed is drawn by lot" in shown
+    assert "best 3.00 %; expected optimism not known: one pass" in shown
+    assert f"resolution 0.21 points (one of {X.protocol.validation} images), nothing finer is told apart" in shown
+    assert made(tied()).best == made(tied()[::-1]).best
+    assert json.loads(json.dumps(made(tied()).plain()))["best"][1] | {"key": "", "graph": "", "gates": {}, "accuracy": []} == {
+        "key": "", "place": 2, "tied": 6, "graph": "", "gates": {}, "error": 5.0, "errors": [5.0], "accuracy": []}
+
+
+def test_equal_bests_are_counted() -> None:
+    found = made([t for t in tied() if t.accuracy[0] == 95.0]).plain()
+    assert (found["tied"], found["optimism"]) == (6, {"points": None, "basis": "one pass"})
+
+
+def test_a_run_at_chance_says_so_and_names_no_command_that_would_fail() -> None:
+    shown = text(made([trial(n, g, 15.0) for n, g in enumerate(GRAPHS)]), 80, colour=False, plain=True)
+    assert "no graph is above the chance rule of 20.0 % accuracy (protocol.chance)" in shown
+    assert shown.endswith("next        train longer or at another rate (--set protocol.epochs=..., --set protocol.lr=...)")
 
 
 def test_every_outcome_is_counted_and_the_best_are_few() -> None:

@@ -11,17 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.analysis.advice.candidates import Candidate, candidates
 from engine.analysis.advice.interaction import Interaction, interactions
 from engine.analysis.advice.lift import Lifts, lifts, looks, scores
+from engine.analysis.advice.regret import Interval, Regret, regret
 from engine.analysis.edf import Edf, of_sample, quantile
 from engine.analysis.sample import Sample
+from engine.analysis.ties import require_spread
 from engine.errors import AnalysisError
-
-Ranks = npt.NDArray[np.intp]
-"""Place of each row from the best error on, shape [n]."""
 
 LEAST = 10
 """Graphs, and trainings behind them, that either side needs to be ranked.
@@ -29,26 +27,6 @@ LEAST = 10
 Below, an interval says more about the method than about the space: the 45 graphs of a sample of 600 whose auxiliary
 nodes cannot reach the target are one training, and its luck would be the luck of all of them.
 """
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate and where it may lie."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Regret:
-    """What a constraint would throw away."""
-
-    top1: Interval
-    """Share of the best 1 % (at least one graph) that it drops, with a 95 % Clopper-Pearson interval."""
-    top5: Interval
-    best_lost: bool
-    best: float
-    """Error rate (%) of the best graph of the parent's trials."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +78,22 @@ class Advised:
 
 
 def advise(sample: Sample, coverage: float = 0.95, seed: int = 0) -> Advised:
-    """Rank the constraints of the five conditions. Raises AnalysisError if none has 10 graphs on either side."""
+    """Rank the constraints of the five conditions.
+
+    Raises AnalysisError if none has 10 graphs on either side, and if all errors are equal: no spread, no advice.
+    """
     every = candidates(sample)
     large = [c for c in every if enough(sample, c)]
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few for advice",
                             f"a constraint is judged from {LEAST} graphs on either side")
+    require_spread(sample.errors, sample.name, "advice")
     score = scores(sample.errors)
     masks = np.stack([c.mask for c in large], axis=1).astype(np.float64)
     looked = looks(len(sample))
     found = lifts(score, masks, coverage=coverage, fraction=sample.fraction, looked=looked, seed=seed)
     reversals = interactions(sample, large, score, masks, found.value)
-    order = np.argsort(np.argsort(sample.errors, kind="stable"), kind="stable")
-    advice = [_judge(sample, c, found, i, reversals[i], order) for i, c in enumerate(large)]
+    advice = [_judge(sample, c, found, i, reversals[i]) for i, c in enumerate(large)]
     ranked = tuple(sorted(advice, key=lambda a: -a.lift.low))
     too_few = tuple(c for c in every if c not in large)
     return Advised(ranked, too_few, of_sample(sample), coverage, looked, found.critical)
@@ -124,28 +105,12 @@ def enough(sample: Sample, candidate: Candidate, least: int = LEAST) -> bool:
     return all(len(np.unique(side)) >= least for side in sides)
 
 
-def _judge(
-    sample: Sample, candidate: Candidate, found: Lifts, place: int, reversal: Interaction | None, order: Ranks
-) -> Advice:
+def _judge(sample: Sample, candidate: Candidate, found: Lifts, place: int, reversal: Interaction | None) -> Advice:
     child = of_sample(sample, candidate.mask, candidate.phrase)
     lift = Interval(*(float(bound[place]) for bound in (found.value, found.low, found.high)))
-    best = int(np.argmin(order))
-    lost = _lost(candidate, order, 0.01), _lost(candidate, order, 0.05)
-    regret = Regret(*lost, best_lost=not candidate.mask[best], best=float(sample.errors[best]))
     beyond = 0.0 if sample.fraction >= 1 else 1 - 0.05 ** (1 / child.graphs)
     quantiles = quantile_interval(child, 0.5), quantile_interval(child, 0.1)
-    return Advice(candidate, child, lift, *quantiles, child.best, beyond, regret, reversal)
-
-
-def _lost(candidate: Candidate, order: Ranks, share: float) -> Interval:
-    """Share of the best `share` of all graphs that the constraint drops."""
-    from scipy.special import betaincinv
-
-    best = order < max(1, int(np.ceil(share * len(order) - 1e-9)))
-    n, lost = int(best.sum()), int((best & ~candidate.mask).sum())
-    low = float(betaincinv(lost, n - lost + 1, 0.025)) if lost else 0.0
-    high = float(betaincinv(lost + 1, n - lost, 0.975)) if lost < n else 1.0
-    return Interval(lost / n, low, high)
+    return Advice(candidate, child, lift, *quantiles, child.best, beyond, regret(sample.errors, candidate.mask), reversal)
 
 
 def quantile_interval(curve: Edf, share: float) -> Interval:
@@ -168,19 +133,19 @@ def quantile_interval(curve: Edf, share: float) -> Interval:
 
 def reason(advice: Advice, advised: Advised) -> str:
     """Why a constraint stands where it does, in words with their n."""
-    child, parent, regret, lift = advice.child, advised.parent, advice.regret, advice.lift
+    child, parent, lost, lift = advice.child, advised.parent, advice.regret, advice.lift
     tenth, median = quantile(parent.errors, 0.1), parent.median
     reached = [100 * float((e.errors <= at).mean()) for at in (tenth, median) for e in (child, parent)]
     parts = [
         f"of {child.n} graphs {reached[0]:.0f} % reach the parent's q10 of {tenth:.2f} % (of all: {reached[1]:.0f} %) and "
         f"{reached[2]:.0f} % its median (of all: {reached[3]:.0f} %), "
         f"lift {lift.value:+.2f} ({lift.low:+.2f} to {lift.high:+.2f})",
-        f"drops {100 * regret.top5.value:.0f} % of the best 5 %",
+        f"drops {100 * lost.top5.value:.0f} % of the best 5 %",
     ]
-    if regret.best_lost:
-        parts.append(f"and the best graph seen ({regret.best:.2f} %)")
+    if lost.best_lost or lost.best_tied > 1:
+        parts.append(lost.words())
     if advice.interaction:
         parts.append(f"but {advice.interaction}")
     if not advice.is_sure:
         parts.append("no sure gain" if advice.lift.high > 0 else "surely worse")
-    return "; ".join(parts).replace("; and", " and")
+    return "; ".join(parts)

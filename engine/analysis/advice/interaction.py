@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.analysis.advice.candidates import Candidate
-from engine.analysis.advice.lift import PRIOR, Matrix
+from engine.analysis.advice.lift import Matrix, variance_of_mean
 from engine.analysis.conditions import FIVE, split
 from engine.analysis.sample import Floats, Sample
 
@@ -71,13 +71,11 @@ def _levels(sample: Sample) -> tuple[list[tuple[str, str]], Matrix, list[str]]:
 def _effects(
     score: Floats, masks: Matrix, levels: Matrix, kept: Matrix, dropped: Matrix
 ) -> tuple[Matrix, Matrix]:
-    """Mean score kept minus dropped and its standard error, [c, levels]; variances as in `lift.moments`."""
-    prior = score.var()
+    """Mean score kept minus dropped and its standard error, [c, levels]; variances as in `lift`."""
+    parent = score.var()
     means, spreads = [], []
     for side, n in ((masks, kept), (1 - masks, dropped)):
-        safe = np.maximum(n, 1)
-        mean = (side * score[:, None]).T @ levels / safe
-        squares = (side * (score**2)[:, None]).T @ levels
-        means.append(mean)
-        spreads.append((np.maximum(squares - safe * mean**2, 0) + PRIOR * prior) / (safe + PRIOR) / safe)
+        safe, total = np.maximum(n, 1), (side * score[:, None]).T @ levels
+        means.append(total / safe)
+        spreads.append(variance_of_mean(safe, total, (side * (score**2)[:, None]).T @ levels, parent))
     return means[0] - means[1], np.sqrt(spreads[0] + spreads[1])

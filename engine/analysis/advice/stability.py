@@ -14,6 +14,7 @@ from engine.analysis.advice.advise import LEAST, enough
 from engine.analysis.advice.candidates import candidates
 from engine.analysis.advice.lift import lifts, looks, moments, scores
 from engine.analysis.sample import Floats, Sample
+from engine.analysis.ties import require_spread
 from engine.errors import AnalysisError
 
 HALVES = 1000
@@ -35,17 +36,21 @@ class Stability:
 
 
 def stability(sample: Sample, seed: int = 0) -> Stability:
-    """Rank the candidates in random halves. Raises AnalysisError unless some candidate has 20 trainings on either side."""
+    """Rank the candidates in random halves.
+
+    Raises AnalysisError unless some candidate has 20 trainings on either side, and if all errors are equal.
+    """
+    require_spread(sample.errors, sample.name, "choice that halves could agree on")
     large = [c for c in candidates(sample) if enough(sample, c, 2 * LEAST)]
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few to halve", "let the search go on")
     score = scores(sample.errors)
     masks = np.stack([c.mask for c in large], axis=1).astype(np.float64)
-    reach = lifts(score, masks, coverage=0.95, fraction=sample.fraction, looked=looks(len(sample)), seed=seed).reach
+    critical = lifts(score, masks, coverage=0.95, fraction=sample.fraction, looked=looks(len(sample)), seed=seed).critical
     rng = np.random.default_rng(seed)
     parts = [_halved(score, masks, rng) for _ in range(HALVES // AT_ONCE)]
     value, error, other = (np.concatenate(column) for column in zip(*parts, strict=True))
-    first = (value - reach * error).argmax(axis=1)
+    first = (value - critical * error).argmax(axis=1)
     rows = np.arange(len(first))
     share = np.bincount(first, minlength=len(large)) / len(first)
     chosen = tuple((large[i].phrase, float(share[i])) for i in np.argsort(-share, kind="stable") if share[i])

@@ -6,7 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
+from engine.analysis.sample import DIGITS
 from engine.space.graph import Graph
 from engine.store.records import State, Training, Trial
 
@@ -31,16 +33,21 @@ class Certificate:
     outcomes: Mapping[str, int]
     digest: str
     """SHA-256 of what was measured (repeat, graph, state, accuracy), sorted: equal for equal results."""
+    best: float | None = None
+    """Lowest mean error (%) of a graph over all repeats; None if no graph has a result in each."""
+    tied: int = 0
+    """Graphs with that error."""
 
     @property
     def is_complete(self) -> bool:
         return not (self.missing or self.unfinished or self.foreign or self.doubled or self.unbacked)
 
     def words(self) -> str:
-        """`513 of 513 graphs, 5 repeats, none missing, sha256 1f3a...`, or what is wrong."""
+        """`513 of 513 graphs, 5 repeats, none missing, 3 tie as the best, sha256 1f3a...`, or what is wrong."""
         if self.is_complete:
             repeats = "1 repeat" if self.repeats == 1 else f"{self.repeats} repeats"
-            return f"{self.graphs} of {self.graphs} graphs, {repeats}, none missing, sha256 {self.digest}"
+            ties = f"{self.tied} tie as the best at {self.best:.2f} %, " if self.tied > 1 else ""
+            return f"{self.graphs} of {self.graphs} graphs, {repeats}, none missing, {ties}sha256 {self.digest}"
         wrong = {"missing": self.missing, "without a result": self.unfinished, "not of this space": self.foreign,
                  "recorded twice": self.doubled, "without their training record": self.unbacked}
         found = ", ".join(f"{len(items)} {what}" for what, items in wrong.items() if items)
@@ -60,17 +67,29 @@ def certify(
     wanted = ((key, repeat) for repeat in range(repeats) for key in graphs)
     open_states = (State.STOPPED, State.FAILED)
     lines = sorted(f"{t.repeat} {t.graph} {t.state.value} {t.accuracy!r}" for t in every)
+    errors = [round(fmean(held), DIGITS) for held in _errors(every).values() if len(held) == repeats]
     return Certificate(
         graphs=len(graphs),
         repeats=repeats,
         missing=tuple((graphs[key], repeat) for key, repeat in wanted if not drawn[key, repeat]),
-        unfinished=tuple((t.graph, t.repeat, t.state.value) for t in every if t.state in open_states),
-        foreign=tuple(t.graph for t in every if t.key not in graphs or t.repeat >= repeats),
-        doubled=tuple((graphs[key], repeat) for (key, repeat), n in drawn.items() if n > 1 and key in graphs),
-        unbacked=tuple(t.graph for t in every if not _backed(t, trainings)),
+        unfinished=tuple(sorted((t.graph, t.repeat, t.state.value) for t in every if t.state in open_states)),
+        foreign=tuple(sorted(t.graph for t in every if t.key not in graphs or t.repeat >= repeats)),
+        doubled=tuple(sorted((graphs[key], repeat) for (key, repeat), n in drawn.items() if n > 1 and key in graphs)),
+        unbacked=tuple(sorted(t.graph for t in every if not _backed(t, trainings))),
         outcomes=Counter(t.state.value for t in every),
         digest=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        best=min(errors, default=None),
+        tied=errors.count(min(errors)) if errors else 0,
     )
+
+
+def _errors(trials: Iterable[Trial]) -> dict[str, list[float]]:
+    """Errors (%) of each graph over its repeats."""
+    found: dict[str, list[float]] = {}
+    for trial in trials:
+        if trial.error is not None:
+            found.setdefault(trial.key, []).append(trial.error)
+    return found
 
 
 def _backed(trial: Trial, trainings: Mapping[str, Training]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.analysis.sample import Sample
+from engine.analysis.sample import Floats, Sample
 from engine.errors import AnalysisError
 
 
@@ -32,25 +33,24 @@ class Noise:
 
 def noise(sample: Sample) -> Noise:
     """Split the variance. Raises AnalysisError unless two graphs have two repeats each."""
-    keys = {key: i for i, key in enumerate(dict.fromkeys(t.key for t in sample.trials))}
-    codes = np.array([keys[t.key] for t in sample.trials])
+    found = between_repeats(sample.errors, [t.key for t in sample.trials])
+    if found is None:
+        raise AnalysisError(f"{sample.name}: noise needs two graphs trained at least twice", "search with --repeats")
+    return found
+
+
+def between_repeats(errors: Floats, keys: Sequence[str]) -> Noise | None:
+    """The same of errors (%) [n] and the keys of their graphs; None unless two graphs have two repeats each."""
+    codes = np.unique(keys, return_inverse=True)[1]
     number = np.bincount(codes)
     rows = number[codes] > 1
     if (number > 1).sum() < 2:
-        raise AnalysisError(f"{sample.name}: noise needs two graphs trained at least twice", "search with --repeats")
-    _, codes = np.unique(codes[rows], return_inverse=True)
-    errors, number = sample.errors[rows], np.bincount(codes)
+        return None
+    codes = np.unique(codes[rows], return_inverse=True)[1]
+    errors, number = errors[rows], np.bincount(codes)
     means = np.bincount(codes, errors) / number
     k, total = len(number), len(errors)
     within = float(((errors - means[codes]) ** 2).sum() / (total - k))
     between = float((number * (means - errors.mean()) ** 2).sum() / (k - 1))
     size = (total - (number**2).sum() / total) / (k - 1)
-    return Noise(np.sqrt(within), float(np.sqrt(max(0.0, (between - within) / size))), k, float(number.mean()))
-
-
-def optimism(sample: Sample) -> float:
-    """How much too low (%) the error of the best single run is expected to be: it was picked for its luck too.
-
-    Shrinkage of the best error towards the mean by the noise share (normal errors). Raises as `noise` does.
-    """
-    return float(noise(sample).share * (sample.errors.mean() - sample.errors.min()))
+    return Noise(float(np.sqrt(within)), float(np.sqrt(max(0.0, (between - within) / size))), k, float(number.mean()))

@@ -97,7 +97,8 @@ class Curves:
     def _said(self, place: int, look: Look) -> tuple[Paragraph, ...]:
         verdict, dots = self.verdicts[place], self.bands[place]
         left_out = self.split.sample.left_out
-        notes = [f"left out: {left_out}"] if left_out.total else []
+        notes = [f"best 5 %: {self.best[place].cut.words()}"] if self.best[place].cut.is_shared else []
+        notes += [f"left out: {left_out}"] if left_out.total else []
         notes += [f"dots: {dots.words()}"] if dots and look.banded else []
         sentence = verdict.sentence if verdict else "too few graphs to compare"
         return ([(sentence, "")], [("   ".join(notes), "dim")])

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 
+from engine.analysis.ranking import ALONE, retrained_errors
 from engine.analysis.repeats.retrained import Figure, Repeated, repeated
+from engine.analysis.ties import Place, places
 from engine.space.graph import Graph
 from engine.space.text.describe_graph import name
 from engine.store.files.evaluations import Evaluation
@@ -25,12 +27,17 @@ FEW_EDGES = 5
 class Ranked:
     """One graph."""
 
-    place: int
-    """1 for the best; 0 for a named graph that was trained besides the draws."""
+    place: Place
+    """Its place and how many share it; `ALONE` for a named graph that was trained besides the draws."""
     trials: tuple[Trial, ...]
     """Its repeats that have a result; at least one."""
     again: Repeated | None = None
     """What its retrainings with fresh seeds came to."""
+
+    @property
+    def is_drawn(self) -> bool:
+        """False for a named graph that was trained besides the draws."""
+        return self.place != ALONE
 
     @property
     def trial(self) -> Trial:
@@ -81,16 +88,16 @@ def _all_through(text: str) -> bool:
     return " | " in text and not _OTHER.search(text.partition(" | ")[2])
 
 
-def ranked(trials: Iterable[Trial], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:
-    """Graphs with a result by mean error, ties to the earlier trial."""
+def ranked(trials: Iterable[Trial], seed: int, evaluations: Sequence[Evaluation] = ()) -> tuple[Ranked, ...]:
+    """Graphs with a result by mean error; those that tie as `engine.analysis.ties.places` settles it."""
     by_key: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.error is not None:
             by_key.setdefault(trial.key, []).append(trial)
     again = {r.key: r for r in repeated(evaluations)}
     means = {key: fmean(t.error or 0.0 for t in found) for key, found in by_key.items()}
-    order = sorted(by_key, key=lambda key: (means[key], by_key[key][0].number))
-    return tuple(Ranked(place, tuple(by_key[key]), again.get(key)) for place, key in enumerate(order, 1))
+    order = places(means, seed, retrained_errors(evaluations))
+    return tuple(Ranked(place, tuple(by_key[key]), again.get(key)) for key, place in order.items())
 
 
 def named(trainings: Mapping[str, Training], models: Sequence[str], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:
@@ -124,7 +131,7 @@ def _besides(graph: Graph, found: list[Training], again: Repeated | None) -> Ran
         Trial(number=-1, key=graph.key, graph=str(graph), repeat=t.repeat, state=State.DONE, training=t.id, accuracy=t.accuracy)
         for t in sorted(found, key=lambda t: t.repeat)
     ]
-    return Ranked(0, tuple(trials), again)
+    return Ranked(ALONE, tuple(trials), again)
 
 
 def retrained(row: Ranked) -> tuple[Trial, ...]:

@@ -16,6 +16,8 @@ from textual.events import Resize
 from textual.widget import Widget
 
 from engine.analysis.diagnostics.certificate import Certificate, certify
+from engine.analysis.edf import resolution_words
+from engine.analysis.ranking import Best, best
 from engine.analysis.repeats.paired import paired
 from engine.errors import EngineError, StoreError
 from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
@@ -37,7 +39,7 @@ from ktgtui.widgets.static_lines import Sketch
 from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
 
-FIXED = (Column("", 4, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
+FIXED = (Column("", 7, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
          Column("n", 2, right=True), Column("models", 17, least=92))
 AGAIN = Column("again acc %", 12, right=True)
 TEST = Column("test acc %", 12, right=True)
@@ -71,12 +73,13 @@ class BestPage(Page):
         """The DML graph by its nodes' models."""
         self._certificate: Certificate | None = None
         self._rows: Rows = ((), ())
+        self._best: Best | None = None
         self._filter = ""
         self._keep: Keep | None = None
 
     def body(self) -> Iterable[Widget]:
         yield Note(id="best-head")
-        yield Table[Ranked](FIXED, lambda r: (), lambda r: (r.place > 0, r.trial.key), "no graph with a result yet",
+        yield Table[Ranked](FIXED, lambda r: (), lambda r: (r.is_drawn, r.trial.key), "no graph with a result yet",
                             moved=self._moved, id="ranking")
         yield Prompt("filter", "a key, or a phrase: L[y,aux] = through", id="filter")
         yield Note(id="best-foot")
@@ -102,13 +105,13 @@ class BestPage(Page):
     def on_resize(self, event: Resize) -> None:
         self.query_one(Sketch).display = self.size.height >= TALL
 
-    def _answered(self, run: RunDetail, found: tuple[Rows, tuple[Evaluation, ...]] | EngineError) -> None:
+    def _answered(self, run: RunDetail, found: tuple[Rows, tuple[Evaluation, ...], Best | None] | EngineError) -> None:
         if isinstance(found, EngineError):
             self.notify(str(found), severity="error", markup=False)
             return
         if run.trials is not self._asked or not self.is_mounted:
             return
-        self._rows, self._evaluations = found
+        self._rows, self._evaluations, self._best = found
         besides, drawn = self._rows
         self._dml = {r.graph.models: r for r in (*besides, *drawn) if r.is_dml}
         titles = tuple(Column(t, 3, least=72) for t in gate_titles(run.space.nodes))
@@ -170,14 +173,16 @@ class BestPage(Page):
 
     def _tell(self, run: RunDetail) -> None:
         sealed = remark(self._evaluations) or "the test set is closed"
-        head: Paragraph = [(f"{run.view.name}  ", "accent"), (run.space.name, ""),
-                           ("  validation errors; the best of many flatter themselves.  ", "dim"),
+        head: Paragraph = [(f"{run.view.name}  ", "accent"), (run.space.name, ""), ("  validation errors.  ", "dim"),
                            (sealed, "warn" if remark(self._evaluations) else "dim")]
+        worth: Paragraph = [(run.edf.why_empty(), "warn")] if run.trials and not run.edf.n else []
+        if self._best is not None:
+            worth = [(f"{self._best.words()}  ", "warn" if self._best.tied > 1 else ""), (run_resolution(run), "dim")]
         certificate = self._certificate
         proof: Paragraph = [(f"{len(self._table.rows):,} shown: {self._filter}  ", "accent")] if self._filter else []
         if certificate is not None:
             proof = [*proof, (certificate.words(), "good" if certificate.is_complete else "bad")]
-        self.query_one("#best-head", Note).show([head, proof])
+        self.query_one("#best-head", Note).show([head, worth, proof])
         self._compare()
 
     def _compare(self) -> None:
@@ -197,7 +202,7 @@ class BestPage(Page):
 
     @on(Table.Taken, "#ranking")
     def _taken(self, event: Table.Taken) -> None:
-        if event.row.place:
+        if event.row.is_drawn:
             open_trial(self.context, event.row.trial.number)
         else:
             self.notify("this graph was trained besides the draws: it has no trial")
@@ -252,11 +257,17 @@ class BestPage(Page):
             self.show(self.context.snapshot)
 
 
-def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...]]:
-    """Rows and evaluations of a run. Raises StoreError for a damaged file."""
+def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...], Best | None]:
+    """Rows, evaluations and the best graph of a run. Raises StoreError for a damaged file."""
     evaluations = tuple(read_evaluations(run.view.folder))
-    drawn = ranked(run.trials, evaluations)
-    return (named(run.trainings, drawn[0].graph.models, evaluations) if drawn else (), drawn), evaluations
+    drawn = ranked(run.trials, run.info.seed, evaluations)
+    besides = named(run.trainings, drawn[0].graph.models, evaluations) if drawn else ()
+    return (besides, drawn), evaluations, best(run.trials, run.space, run.info.seed, evaluations)
+
+
+def run_resolution(run: RunDetail) -> str:
+    """How fine the errors of a run are."""
+    return resolution_words(run.space.protocol.validation, max(1, run.info.repeats))
 
 
 def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, others: Sequence[Trial] | None = None) -> Paragraph:
@@ -278,7 +289,7 @@ def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, oth
 
 def _cells(row: Ranked, edges: int, again: bool, test: bool) -> Sequence[Cell]:
     _, _, _, models, *gates = cells(row.trial)
-    place: Cell = (str(row.place), "dim") if row.place else ("DML" if row.is_dml else "ref", "accent")
+    place: Cell = (str(row.place), "dim") if row.is_drawn else ("DML" if row.is_dml else "ref", "accent")
     figures = [(str(f) if f else "", "accent") for f, shown in ((row.validation, again), (row.test, test)) if shown]
     shown = gates if len(gates) == edges else [("", "")] * edges
     return (place, f"{row.error:.2f}", (formatting.percent(row.spread), "dim"), str(len(row.errors)), models, *figures, *shown,

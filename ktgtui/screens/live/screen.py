@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.actions import SkipAction
@@ -12,9 +12,11 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
+from engine.store.files.evaluations import EVALUATIONS, read_evaluations
 from engine.store.records import Trial
 from ktgtui.actions.selection import open_trial
 from ktgtui.context import Context
+from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.drawing import formatting
 from ktgtui.drawing.sparkline import told
@@ -26,6 +28,9 @@ from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.static_lines import Sketch
 from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
+
+if TYPE_CHECKING:
+    from engine.analysis.ranking import Best
 
 FIXED = (Column("#", 6, right=True), Column("error", 6, right=True), Column("outcome", 8),
          Column("models", 17, grows=True))
@@ -54,6 +59,9 @@ class LivePage(Page):
         self._filter = ""
         self._keep: Keep | None = None
         self._drawn: tuple[object, ...] = ()
+        self._best: Best | None = None
+        self._best_of: tuple[object, ...] = ()
+        """The trials and evaluations it was told of."""
         self._beside = "packs"
         """Of `beside.PANES`."""
 
@@ -85,6 +93,7 @@ class LivePage(Page):
         self.query_one("#progress", Note).show([progress(run.view, self.context.session.plain), self._second(run)])
         self._fill(run)
         self._foot(run)
+        self._ask_best(run)
 
     def _second(self, run: RunDetail) -> list[tuple[str, str]]:
         """What is in training, or what the run is."""
@@ -92,7 +101,20 @@ class LivePage(Page):
         packs = f"   {graphs} graphs in {len(run.packs)} packs" if run.packs else ""
         doing = f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}{packs}"
         shown = f"   {len(self._table.rows):,} shown: {self._filter}" if self._filter else ""
-        return [(doing, "dim"), (f"   {self._order.value}", "dim"), (shown, "accent")]
+        worth = f"   {self._best.optimism.words()}" if self._best is not None and not run.view.live else ""
+        return [(doing, "dim"), (f"   {self._order.value}", "dim"), (worth, ""), (shown, "accent")]
+
+    def _ask_best(self, run: RunDetail) -> None:
+        """What the best graph of a run that has ended is worth; while it goes on, page 6 says it."""
+        if run.view.live or self._best_of == (now := (id(run.trials), stamp(run.view.folder / EVALUATIONS))):
+            return
+        self._best_of, self._best = now, None
+        self.context.background.ask("worth", lambda: _best(run), lambda found: self._told_best(now, found))
+
+    def _told_best(self, of: tuple[object, ...], found: Best | EngineError | None) -> None:
+        if of == self._best_of and self.is_mounted and not isinstance(found, EngineError):
+            self._best = found
+            self._again()
 
     def _fill(self, run: RunDetail) -> None:
         wanted = (id(run.trials), self._order, self._keep)
@@ -201,6 +223,13 @@ class LivePage(Page):
         self.show(self.context.snapshot)
 
 
+def _best(run: RunDetail) -> Best | None:
+    """Raises StoreError if the run's evaluations are damaged."""
+    from engine.analysis.ranking import best  # numpy: the follower has loaded it by now
+
+    return best(run.trials, run.space, run.info.seed, read_evaluations(run.view.folder))
+
+
 def progress(run: RunView, plain: bool) -> Sequence[tuple[str, str]]:
     """The run in a line: what it does, how far it is, how fast, how good."""
     if run.error:
@@ -214,7 +243,7 @@ def progress(run: RunView, plain: bool) -> Sequence[tuple[str, str]]:
     if run.eta is not None:
         parts.append((f"  {formatting.duration(run.eta)} left", ""))
     if run.best is not None:
-        parts.append((f"  best {run.best:.2f} %  median {formatting.percent(run.median)} %", ""))
+        parts.append((f"  best {formatting.best(run.best, run.tied)}  median {formatting.percent(run.median)} %", ""))
     if run.failed:
         parts.append((f"  {run.failed} failed", "bad"))
     return [*parts, (f"  {run.message}" if run.message else "", "warn")]

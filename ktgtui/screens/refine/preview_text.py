@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from engine.analysis.advice.regret import Regret
 from engine.space.counting.counts import Counts
-from ktgtui.data.samples import Consequence, Regret
+from ktgtui.data.samples import Consequence
 from ktgtui.drawing.text import Paragraph
 
 
@@ -45,7 +46,6 @@ def comparison(found: Consequence) -> list[Paragraph]:
 
 
 def _lost(regret: Regret) -> list[tuple[str, str]]:
-    best = [(f"loses the best graph ({regret.best:.2f} %)", "bad")] if regret.best_lost else [
-        (f"keeps the best graph ({regret.best:.2f} %)", "good")]
-    return [*best, (f", drops {100 * regret.top1:.0f} % of the best 1 %, {100 * regret.top5:.0f} % of the best 5 %",
-                    "warn" if regret.top1 > 0.5 else "")]
+    top1, top5 = regret.top1.value, regret.top5.value
+    return [(regret.words(), "bad" if regret.best_lost else "good"),
+            (f", drops {100 * top1:.0f} % of the best 1 %, {100 * top5:.0f} % of the best 5 %", "warn" if top1 > 0.5 else "")]

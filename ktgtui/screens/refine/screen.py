@@ -190,12 +190,13 @@ class RefinePage(Page):
         self.context.background.ask("refine advice", lambda: advise(known.of(run)), self._advise)
 
     def _advise(self, found: Advised | EngineError) -> None:
-        if isinstance(found, EngineError) or not found.ranked:
-            return
-        best = found.ranked[0]
-        sure = "sure" if best.is_sure else "not sure"
-        self._advised = [("advised: ", "dim"), (best.phrase, "accent"), (f" ({sure})  ", "good" if best.is_sure else "warn"),
-                         (reason(best, found), "dim")]
+        if isinstance(found, EngineError):
+            self._advised = [(str(found), "warn")]
+        else:
+            best = found.ranked[0]
+            sure = "sure" if best.is_sure else "not sure"
+            self._advised = [("advised: ", "dim"), (best.phrase, "accent"), (f" ({sure})  ", "good" if best.is_sure else "warn"),
+                             (reason(best, found), "dim")]
         if not self._texts and self.is_mounted:
             self.query_one("#phrase-said", Note).show([self._advised])
 

@@ -126,10 +126,11 @@ class SpacesPage(Page):
         from ktgtui.drawing.plots import edf_figure  # numpy is there by now: the follower loaded it
 
         edf = chosen.edf
+        said = f"  median {edf.median:.2f} %  best {formatting.best(edf.best, edf.tied)}" if edf.n else ""
         title.show([[(chosen.view.name, "accent")],
-                    [(f"n = {edf.n:,}  median {edf.median:.2f} %  best {edf.best:.2f} %" if edf.n else "n = 0", ""),
+                    [(f"n = {edf.n:,}{said}", ""),
                      (f"  left out: {edf.left_out}" if edf.left_out.total else "", "dim")]])
-        plot.show(edf_figure([chosen.edf]), "no graph with a result yet")
+        plot.show(edf_figure([chosen.edf]), chosen.edf.why_empty())
 
     def _say(self, space: SpaceView | None) -> None:
         note = self.query_one("#words", Note)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.neighbours import Neighbour
+from engine.analysis.ties import Place
 from engine.space.graph import LABEL, Edge, Graph
 from engine.space.text.describe_graph import name, why_equal
 from engine.store.records import Training, Trial
@@ -74,8 +75,16 @@ def head(run: RunDetail, trial: Trial, graph: Graph) -> list[Paragraph]:
     error = "" if trial.error is None else f"  error {trial.error:.2f} %"
     known_as = name(graph)
     repeat = f"  repeat {trial.repeat}" if run.info.repeats > 1 else ""
-    return [[(f"#{trial.number}  ", "accent"), (trial.state.value, ""), (error, "accent"), (repeat, "dim"),
+    place = "" if trial.error is None else f"  place {_place(run, trial)}"
+    return [[(f"#{trial.number}  ", "accent"), (trial.state.value, ""), (error, "accent"), (place, ""), (repeat, "dim"),
              (f"  {known_as}" if known_as else "", "good"), (f"  key {trial.key}", "dim")]]
+
+
+def _place(run: RunDetail, trial: Trial) -> str:
+    """`2-31 of 513`: its place among the trials of its repeat, and those that tie with it."""
+    errors = [t.error for t in run.trials if t.error is not None and t.repeat == trial.repeat]
+    better, tied = sum(e < (trial.error or 0.0) for e in errors), errors.count(trial.error or 0.0)
+    return f"{Place(better + 1, tied)} of {len(errors):,}"
 
 
 def foot(run: RunDetail, trial: Trial, around: Sequence[Neighbour], queued: Queued = NOTHING) -> list[Paragraph]:

@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.analysis.neighbours import Known, neighbours
+from engine.analysis.ties import places
 from engine.errors import EngineError
 from engine.space.catalogue import GATES
 from engine.space.files.notes import about_trial
@@ -127,8 +128,11 @@ class TrialPage(Page):
         number = self.context.session.selected_trial
         if number is not None and (found := next((t for t in run.trials if t.number == number), None)):
             return found
-        with_result = [t for t in run.trials if t.error is not None]
-        return min(with_result, key=lambda t: t.error or 0.0, default=run.trials[0] if run.trials else None)
+        lowest = min((t.error for t in run.trials if t.error is not None), default=None)
+        if lowest is None:
+            return run.trials[0] if run.trials else None
+        tied = {t.key: t for t in reversed(run.trials) if t.error == lowest}
+        return tied[next(iter(places(dict.fromkeys(tied, lowest), run.info.seed)))]
 
     def _fill(self, run: RunDetail, trial: Trial) -> None:
         graph = Graph.parse(trial.graph)

@@ -55,6 +55,18 @@ def test_what_is_wrong_is_said(change, message: str) -> None:
     assert found.words() == f"not exhaustive: of 6 graphs x 1 repeats, {message}"
 
 
+def test_graphs_that_tie_as_the_best_are_counted() -> None:
+    trials, trainings = whole(2)
+    best = min(t.error for t in trials if t.error is not None)
+    assert (certify(SPACE, trials, trainings, 2).tied, "tie" in certify(SPACE, trials, trainings, 2).words()) == (1, False)
+    equal = [msgspec.structs.replace(t, accuracy=(100.0 - best, *t.accuracy[1:])) if t.state is State.DONE else t for t in trials]
+    alike = {i: msgspec.structs.replace(t, accuracy=(100.0 - best, *t.accuracy[1:])) for i, t in trainings.items()}
+    done = sum(t.state is State.DONE and t.repeat == 0 for t in equal)
+    found = certify(SPACE, equal, alike, 2)
+    assert (found.best, found.tied) == (pytest.approx(best), done)
+    assert f"none missing, {done} tie as the best at {best:.2f} %, sha256 " in found.words()
+
+
 def test_a_missing_graph_is_named_with_its_repeat() -> None:
     trials, trainings = whole(2)
     assert certify(SPACE, trials[:-1], trainings, 2).missing == ((str(SPACE[-1]), 1),)

@@ -51,14 +51,14 @@ def test_references_trained_besides_the_draws_are_found(tmp_path: Path) -> None:
     found = Shelf(folder).look().chosen
     assert found
     besides = [r for r in named(found.trainings, DML.models) if r.is_dml]
-    assert [(r.graph, r.error, r.place) for r in besides] == [(DML, pytest.approx(5.0), 0)]
+    assert [(r.graph, r.error, r.is_drawn) for r in besides] == [(DML, pytest.approx(5.0), False)]
 
 
 async def test_a_graph_stands_beside_dml_in_the_search_and_trained_again(tmp_path: Path, opened: Opened) -> None:
     folder = run_folder(tmp_path / "runs" / "x", "digits/X", n=100)
     found = Shelf(tmp_path).look().chosen
     assert found
-    best = ranked(found.trials)[0]
+    best = ranked(found.trials, found.info.seed)[0]
     with Run.open(folder) as run:
         run.add([], [reference(0, 100 - best.error - 1.25)], [])
     with EvaluationFile(folder) as file:
@@ -156,11 +156,11 @@ async def test_graphs_are_filtered_and_what_they_are_held_against_stays(tmp_path
         assert "expected" in text(pilot) or "throughh" in text(pilot)
         assert len(table.rows) == every, "a mistake is told and filters nothing"
         await pilot.press("backspace", "enter")
-        drawn = [row for row in table.rows if row.place]
+        drawn = [row for row in table.rows if row.is_drawn]
         assert drawn
         assert len(table.rows) < every
         assert all(row.graph.gate(0, 1) == "through" for row in drawn)
-        assert any(row.is_dml and not row.place for row in table.rows)
+        assert any(row.is_dml and not row.is_drawn for row in table.rows)
         assert f"{len(table.rows)} shown: L[y,1] = through" in text(pilot)
         await pilot.press("escape")
         assert len(table.rows) == every

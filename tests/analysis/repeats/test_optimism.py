@@ -1,0 +1,81 @@
+"""What choosing the best is worth, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.analysis.repeats.optimism import UNKNOWN, Optimism, optimism
+from engine.space.graph import Graph
+from engine.store.files.evaluations import FRESH, Evaluation
+from engine.store.records import State
+from tests.analysis.made import graph
+
+GRAPHS = 400
+NOISE, SPREAD = 0.6, 0.8
+"""Standard deviations (%) of a training's error and of the graphs' true errors."""
+
+
+def drawn(seed: int, repeats: int) -> tuple[dict[str, tuple[float, ...]], np.ndarray]:
+    """Errors (%) of graphs over repeats, and the true ones."""
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(20, SPREAD, GRAPHS)
+    seen = truth[:, None] + rng.normal(0, NOISE, (GRAPHS, repeats))
+    return {str(i): tuple(row) for i, row in enumerate(seen.tolist())}, truth
+
+
+def lowest(errors: dict[str, tuple[float, ...]]) -> str:
+    return min(errors, key=lambda key: np.mean(errors[key]))
+
+
+def again(key: str, errors: list[float], other: Graph | None = None) -> list[Evaluation]:
+    """A graph trained again; its key is any text here."""
+    return [Evaluation(key=key, graph=str(other or graph()), repeat=FRESH + r, seed=0, state=State.DONE, epochs=1,
+                       accuracy=(100.0 - e, None, None)) for r, e in enumerate(errors)]
+
+
+@pytest.mark.parametrize("repeats", [2, 5])
+def test_from_repeats_it_is_what_the_best_loses_on_average(repeats: int) -> None:
+    expected, lost = [], []
+    for seed in range(60):
+        errors, truth = drawn(seed, repeats)
+        best = lowest(errors)
+        found = optimism(errors, best)
+        assert found.basis == f"the noise between {repeats} repeats"
+        expected.append(found.points)
+        lost.append(truth[int(best)] - np.mean(errors[best]))
+    error = np.std(lost) / np.sqrt(len(lost))
+    assert np.mean(expected) == pytest.approx(np.mean(lost), abs=3 * error)
+    assert np.mean(expected) > 3 * error
+
+
+def test_from_any_graphs_trained_again_it_is_told_in_one_pass_too() -> None:
+    expected, lost = [], []
+    for seed in range(60):
+        errors, truth = drawn(seed, 1)
+        best, rng = lowest(errors), np.random.default_rng(seed + 1000)
+        others = [e for key in ("7", "8", "9") for e in again(key, (truth[int(key)] + rng.normal(0, NOISE, 5)).tolist())]
+        found = optimism(errors, best, [e for e in others if e.key != best])
+        assert found.basis.endswith("graphs trained again")
+        expected.append(found.points)
+        lost.append(truth[int(best)] - errors[best][0])
+    assert np.mean(expected) == pytest.approx(np.mean(lost), abs=3 * np.std(lost) / np.sqrt(len(lost)) + 0.1)
+
+
+def test_its_own_retrainings_say_it_themselves() -> None:
+    errors = {"a": (3.0,), "b": (4.0,)}
+    assert optimism(errors, "a", again("a", [5.0, 4.0])) == Optimism(1.5, "its 2 retrainings")
+    assert optimism(errors, "a", again("a", [3.25])).words() == "expected optimism +0.25 points (its 1 retraining)"
+
+
+@pytest.mark.parametrize("evaluations", [[], again("b", [4.0])], ids=["none", "another one trained again once"])
+def test_one_pass_knows_nothing(evaluations: list[Evaluation]) -> None:
+    found = optimism({"a": (3.0,), "b": (4.0,)}, "a", evaluations)
+    assert found == UNKNOWN
+    assert found.words() == "expected optimism not known: one pass"
+
+
+def test_equal_graphs_and_no_noise_have_none() -> None:
+    assert optimism({"a": (3.0, 3.0), "b": (3.0, 3.0)}, "a").points == 0.0
+    assert optimism({"a": (3.0, 3.0), "b": (4.0, 4.0)}, "a").points == 0.0
+    assert optimism({"a": (3.0,), "b": (3.0,)}, "a", again("b", [4.0, 5.0])) == UNKNOWN
