@@ -105,9 +105,9 @@ def resolution(images: int, repeats: int = 1) -> float:
 
 
 def resolution_words(images: int, repeats: int = 1) -> str:
-    """`resolution 0.21 points (one of 476 images), nothing finer is told apart`."""
+    """`resolution 0.21 points (one of 476 images)`."""
     of = f"{images:,} images" if repeats == 1 else f"{images:,} images in {repeats} repeats"
-    return f"resolution {resolution(images, repeats):.2g} points (one of {of}), nothing finer is told apart"
+    return f"resolution {resolution(images, repeats):.2g} points (one of {of})"
 
 
 def quantile(ascending: Floats, share: float) -> float:

@@ -163,7 +163,7 @@ def _table(shown: Result) -> str:
         notes.append(f"{last.tied:,} graphs tie at {shown.best[-1].error:.2f} %; which of them are listed is drawn by lot")
     if shown.found:
         notes.append(shown.found.words())
-    notes.append(resolution_words(shown.space.protocol.validation, len(shown.best[0].errors)))
+    notes.append(f"{resolution_words(shown.space.protocol.validation, len(shown.best[0].errors))}, nothing finer is told apart")
     return "\n".join([*lines, *("     " + note for note in notes)])
 
 

@@ -191,7 +191,7 @@ def remarks(chapter: Chapter) -> list[str]:
         said.append(certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats).words())
     if run.best is not None:
         said += [run.best.words(), *filter(None, [run.best.drawn()])]
-    return [*said, resolution_words(run.space.protocol.validation)]
+    return [*said, f"{resolution_words(run.space.protocol.validation)}, nothing finer is told apart"]
 
 
 def methods(chapters: Sequence[Chapter]) -> str:

@@ -52,7 +52,7 @@ def headline(run: Searched) -> str:
         lines.append(f"{shown.passes} passes over the same graphs")
     if found := run.best:
         lines += [found.words(), *filter(None, [found.drawn()])]
-    lines.append(resolution_words(shown.protocol.validation, shown.averaged))
+    lines.append(f"{resolution_words(shown.protocol.validation, shown.averaged)}, nothing finer is told apart")
     return "\n".join([*lines, *(f"note: {note}" for note in run.notes())])
 
 
