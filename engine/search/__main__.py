@@ -207,7 +207,7 @@ def _baselines(args: argparse.Namespace, space: Space) -> int:
 
 def _finished(args: argparse.Namespace, space: Space, strategy: Strategy, folder: Path) -> Result | None:
     """The result of a run folder in which nothing is left to do. Raises StoreError if it holds another search."""
-    from engine.search.resume import check
+    from engine.search.resume import by_its_rule, check
     from engine.store.folder import INFO
     from engine.store.reader import RunReader
 
@@ -215,6 +215,7 @@ def _finished(args: argparse.Namespace, space: Space, strategy: Strategy, folder
         return None
     with RunReader(folder) as reader:
         reader.refresh()
+        by_its_rule(strategy, reader.info)
         check(folder, reader.info, space, strategy.settings(), args.seed, _fixed_mode(args))
         if len(reader.trials) < strategy.total:
             return None

@@ -29,7 +29,7 @@ from engine.executors.workers.executor import local_workers
 from engine.executors.workers.pool import Task
 from engine.packing.packs import PackShape, pretrained, shape_for
 from engine.search.loop import Search
-from engine.search.resume import check
+from engine.search.resume import by_its_rule, check
 from engine.search.scheduler import demand
 from engine.space.files import resolved
 from engine.space.files.load import Space
@@ -97,6 +97,7 @@ def opened(
         others = held.enter_context(group(space.protocol.processes, options.workers))
         info = None if resumed else _info(space, strategy, folder, options, images)
         run = held.enter_context(Run.open(folder, lock) if info is None else Run.create(folder, info, lock))
+        by_its_rule(strategy, run.info)
         check(folder, run.info, space, strategy.settings(), options.seed, options.mode)
         mode, shape = _frozen(folder, run.info)
         gpus = torch.cuda.device_count() if mode.device == "cuda" and options.cluster is None else 0

@@ -10,6 +10,8 @@ from engine.errors import StoreError
 from engine.space.files.load import Space
 from engine.store.folder import space_of
 from engine.store.records import RunInfo
+from engine.strategies.asha import Asha
+from engine.strategies.interface import Strategy
 
 
 def differing(
@@ -28,6 +30,12 @@ def differing(
         out.append(f"seed: {seed} / {info.seed}")
     out += [f"mode.{n}: {v} / {info.mode.get(n)}" for n, v in mode.items() if info.mode.get(n) != v]
     return out
+
+
+def by_its_rule(strategy: Strategy, info: RunInfo) -> None:
+    """Let a strategy whose rule has changed since a run was begun judge as it did then: recorded decisions stay true."""
+    if isinstance(strategy, Asha):
+        strategy.judge_as(info.strategy)
 
 
 def check(folder: Path, info: RunInfo, space: Space, strategy: Mapping[str, Any], seed: int, mode: Mapping[str, Any]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from engine.errors import SpaceError
 from engine.space.space import Space
 from engine.store.files.rung_decisions import Judgement
-from engine.strategies.halving import Halving, Rungs
+from engine.strategies.halving import NUMBERLESS, Halving, Rungs
 from engine.strategies.interface import Defaults, Draw, RungReport
 
 COHORT = 16
@@ -42,6 +43,18 @@ class Asha(Defaults):
         }  # fmt: skip
         self._draws = self.preview()
         self._judge = Rungs(halving)
+
+    def judge_as(self, begun: Mapping[str, Any]) -> None:
+        """Before anything is judged: as a run with these settings was begun, if that was by an earlier version's rule.
+
+        What else they have otherwise stays as it was asked for, and is refused by name.
+        """
+        assert not self._judge.rungs
+        halving = self._judge.halving
+        if begun.get("ties") == halving.ties == "optuna":
+            halving = replace(halving, counts_numberless=NUMBERLESS not in begun)
+            self._settings = {n: v for n, v in self._settings.items() if n != NUMBERLESS} | halving.plain()
+            self._judge = Rungs(halving)
 
     def preview(self) -> Iterator[Draw]:
         return (Draw(number, graph) for number, graph in enumerate(self.graphs))

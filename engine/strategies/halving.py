@@ -1,9 +1,9 @@
 """Successive halving: who goes on at a rung. One implementation, for searches, replays and what-if questions.
 
 Three rules. `stop` with ties by rank is the paper's (section 4.3): at epochs 1, 2, 4, ... a graph in the lower half of
-all results seen at that epoch is stopped. `stop` with ties as in Optuna is what the public code ran
-(`SuccessiveHalvingPruner`). `promote` is ASHA as published (Li et al. 2020): nobody is stopped, the best of a rung are
-promoted, the others wait.
+all results seen at that epoch is stopped; one without a number is the last of them. `stop` with ties as in Optuna is what
+the public code ran (`SuccessiveHalvingPruner`): one without a number is stopped and takes no place among the others.
+`promote` is ASHA as published (Li et al. 2020): nobody is stopped, the best of a rung are promoted, the others wait.
 
 A cohort enters a rung together and is judged together; a rung judges its cohorts in their order, so decisions depend on
 the order of trial numbers and never on the clock. A cohort of one is the paper's sentence to the letter.
@@ -12,7 +12,7 @@ the order of trial numbers and never on the clock. A cohort of one is the paper'
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, isnan
 from typing import Any, Literal
@@ -22,6 +22,8 @@ from engine.store.files.rung_decisions import Judgement
 
 RULES = ("stop", "promote")
 TIES = ("rank", "optuna")
+NUMBERLESS = "numberless"
+"""Name of the setting that tells a run by Optuna's ties from those of version 0.1.0."""
 
 Place = tuple[float, int]
 """Minus the accuracy (%) and the trial number: sorted, the best comes first and ties go to the earlier trial."""
@@ -39,6 +41,9 @@ class Halving:
     """s: rungs left out at the beginning."""
     rule: Literal["stop", "promote"] = "stop"
     ties: Literal["rank", "optuna"] = "rank"
+    counts_numberless: bool = False
+    """With Optuna's ties: does a trial without a number count among a rung's results, as the worst? Not in Optuna, but in
+    runs whose settings say nothing of it, which version 0.1.0 began. By rank it does."""
 
     def __post_init__(self) -> None:
         for flag, value, least in (("eta", self.factor, 2), ("r", self.least, 1), ("s", self.early, 0)):
@@ -62,14 +67,21 @@ class Halving:
         """How many of a rung's `seen` results may go on, were there no ties."""
         return seen // self.factor if self.rule == "promote" else max(1, seen // self.factor)
 
+    @property
+    def leaves_out(self) -> bool:
+        """Is a trial without a number stopped without entering what its rung has seen?"""
+        return self.ties == "optuna" and not self.counts_numberless
+
     def plain(self) -> dict[str, Any]:
         """As JSON data, in the words of `run.json`."""
-        return {"eta": self.factor, "r": self.least, "s": self.early, "rule": self.rule, "ties": self.ties}
+        told = {"eta": self.factor, "r": self.least, "s": self.early, "rule": self.rule, "ties": self.ties}
+        return told | {NUMBERLESS: "left out"} if self.leaves_out else told
 
     @classmethod
-    def of(cls, settings: dict[str, Any]) -> Halving:
+    def of(cls, settings: Mapping[str, Any]) -> Halving:
         """From a run's strategy settings. Raises KeyError if they are of another strategy."""
-        return cls(settings["eta"], settings["r"], settings["s"], settings["rule"], settings["ties"])
+        earlier = settings["ties"] == "optuna" and NUMBERLESS not in settings
+        return cls(settings["eta"], settings["r"], settings["s"], settings["rule"], settings["ties"], earlier)
 
 
 @dataclass(slots=True)
@@ -77,10 +89,11 @@ class Rung:
     """What has been seen at one epoch."""
 
     seen: list[Place] = field(default_factory=list)
-    """Sorted."""
+    """Sorted; those without a number too, unless the rule leaves them out."""
     gone: set[int] = field(default_factory=set)
     """Trial numbers that went on."""
     entered: set[int] = field(default_factory=set)
+    """Trial numbers that came here, with or without a number."""
 
 
 @dataclass(slots=True)
@@ -98,7 +111,8 @@ class Rungs:
         entries = tuple(sorted((number, None if v is None or isnan(v) else v) for number, v in entries))
         rung = self.rungs.setdefault(epoch, Rung())
         for number, value in entries:
-            insort(rung.seen, (inf if value is None else -value, number))
+            if value is not None or not self.halving.leaves_out:
+                insort(rung.seen, (inf if value is None else -value, number))
             rung.entered.add(number)
         if self.halving.rule == "promote":
             best = rung.seen[: self.halving.allowed(len(rung.seen))]
@@ -117,14 +131,14 @@ class Rungs:
         return bisect_left(seen, own) < self.halving.allowed(len(seen))
 
     def _reason(self, seen: list[Place], number: int, epoch: int) -> str:
-        place = next(i for i, (_, other) in enumerate(seen, 1) if other == number)
-        if seen[place - 1][0] == inf:
+        place = next((i for i, (_, other) in enumerate(seen, 1) if other == number), None)
+        if place is None or seen[place - 1][0] == inf:
             return f"no number at epoch {epoch}"
         return f"place {place} of {len(seen)} at epoch {epoch}, {self.halving.allowed(len(seen))} go on"
 
     def plain(self) -> dict[str, Any]:
         """For people: how many each rung has seen and let on."""
-        return {str(epoch): {"seen": len(r.seen), "kept": len(r.gone)} for epoch, r in sorted(self.rungs.items())}
+        return {str(epoch): {"seen": len(r.entered), "kept": len(r.gone)} for epoch, r in sorted(self.rungs.items())}
 
 
 def replay(judgements: Iterable[Judgement], settings: dict[str, Any]) -> list[Judgement]:

@@ -214,6 +214,22 @@ def test_bad_input_is_refused_in_one_line(search: Search, arguments: list[str], 
     assert said in ended.err
 
 
+def test_a_run_that_says_nothing_of_the_numberless_goes_on(search: Search, here: Path) -> None:
+    """As version 0.1.0 began one by Optuna's ties: by the same command, and no word is added to its settings."""
+    command = ("digits/A", "--asha", "20", "--cohort", "5", "--ties", "optuna", *SHORT, "--run", "asha")
+    assert search(*command, "--limit", "5").code == 0
+    begun = json.loads((here / "asha/run.json").read_text())
+    assert begun["strategy"].pop("numberless") == "left out"
+    (here / "asha/run.json").write_text(json.dumps(begun))
+    assert json.loads(search(*command, "--json").out)["complete"]
+    assert search(*command).err == "asha is finished: nothing is left to do\n"
+    _, _, judged, info = records(here / "asha")
+    assert info.strategy == begun["strategy"]
+    assert replay(judged, info.strategy) == judged
+    ended = search(*command, "--eta", "3")
+    assert (ended.code, "(asked / has): strategy.eta: 3 / 2; name" in ended.err) == (2, True)
+
+
 def test_another_rule_is_refused_and_another_protocol_by_its_fields(search: Search) -> None:
     command = ("digits/A", "--asha", "20", *SHORT, "--run", "asha")
     assert search(*command, "--limit", "5").code == 0

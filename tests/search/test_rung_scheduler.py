@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.errors import StoreError
 from engine.packing.packs import shape_for
 from engine.search.loop import Search
+from engine.search.resume import by_its_rule
 from engine.search.scheduler import demand
 from engine.space.files import resolved
 from engine.space.files.load import Space, load
@@ -206,6 +207,33 @@ def test_another_decision_than_the_recorded_one_is_refused(tmp_path: Path) -> No
         assert run.judgements()
         with pytest.raises(StoreError, match="cohort 0 at epoch 1 was judged otherwise when it was recorded"):
             list(search_on(run, Asha(A, 60, 0, Halving(3)), CurveExecutor(20)).events())
+
+
+def test_a_run_begun_by_an_earlier_rule_goes_on_by_it(tmp_path: Path) -> None:
+    """Version 0.1.0 counted graphs without a number with Optuna's ties too, and its run.json says nothing of them."""
+
+    def strategy(earlier: bool = False) -> Asha:
+        return Asha(A, 80, 3, Halving(ties="optuna", counts_numberless=earlier), 4)
+
+    def executor() -> CurveExecutor:
+        return CurveExecutor(20, 2, 1, 0.1)
+
+    whole = searched(tmp_path / "whole", strategy(earlier=True), executor())
+    assert whole[2] != searched(tmp_path / "new", strategy(), executor())[2], "chosen so that the rules differ"
+    with created(tmp_path / "run", strategy(earlier=True)) as run:
+        list(search_on(run, strategy(earlier=True), executor(), limit=40).events())
+        assert any(value is None for made in run.judgements() for _, value in made.entries)
+        assert len(run.trials()) < 80
+        with pytest.raises(StoreError, match="was judged otherwise when it was recorded"):
+            list(search_on(run, strategy(), executor()).events())
+        asked = strategy()
+        by_its_rule(asked, run.info)
+        assert asked.settings() == run.info.strategy
+        list(search_on(run, asked, executor()).events())
+        trials, _, judgements = records(run)
+        assert (trials, judgements) == (whole[0], whole[2])
+        assert replay(judgements, run.info.strategy) == judgements
+    assert check(tmp_path / "run").is_whole
 
 
 def test_lost_curves_are_trained_again_where_that_is_possible_and_missed_where_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rules of successive halving against their sentences read plainly, and against Optuna's own function."""
+"""The rules of successive halving against their sentences read plainly, and against Optuna's own pruner."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ from engine.strategies.halving import Halving, Rungs, replay
 Values = list[float | None]
 
 values = st.lists(st.one_of(st.none(), st.sampled_from([10.0, 20.0, 20.5, 30.0, 90.0])), min_size=1, max_size=24)
+
+
+RULES = (
+    Halving(), Halving(3), Halving(ties="optuna"), Halving(ties="optuna", counts_numberless=True), Halving(rule="promote"),
+)  # fmt: skip
 
 
 def judged(results: Values, halving: Halving | None = None, cohort: int = 1) -> list[Judgement]:
@@ -48,18 +53,76 @@ def test_the_papers_sentence(results: Values, factor: int, cohort: int) -> None:
     assert kept(results, Halving(factor), cohort) == expected
 
 
+def by_optuna(results: Values, factor: int) -> list[int]:
+    """Trials that Optuna's pruner lets on, each reporting its one value after all before it were judged."""
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=factor, min_early_stopping_rate=0)
+    study, on = optuna.create_study(direction="maximize", pruner=pruner), []
+    for number, value in enumerate(results):
+        trial = study.ask()
+        trial.report(nan if value is None else value, 1)
+        if trial.should_prune():
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, value)
+            on.append(number)
+    return on
+
+
 @settings(deadline=None)
 @given(values, st.integers(2, 4))
-def test_optunas_ties_are_those_of_optunas_own_function(results: Values, factor: int) -> None:
+def test_optunas_ties_are_those_of_optunas_own_pruner(results: Values, factor: int) -> None:
+    """Numberless trials too: Optuna prunes them without a place in the rung."""
+    assert kept(results, Halving(factor, ties="optuna")) == by_optuna(results, factor)
+
+
+@settings(deadline=None)
+@given(values, st.integers(2, 4), st.integers(1, 7))
+def test_a_cohort_is_judged_by_optunas_own_function_once_all_are_in(results: Values, factor: int, cohort: int) -> None:
     module = pytest.importorskip("optuna.pruners._successive_halving")
     from optuna.study import StudyDirection
 
-    numbers = [20.0 if value is None else value for value in results]
-    expected = [
-        i for i, value in enumerate(numbers)
-        if module._is_trial_promotable_to_next_rung(value, numbers[: i + 1], factor, StudyDirection.MAXIMIZE)
-    ]  # fmt: skip
-    assert kept([*numbers], Halving(factor, ties="optuna")) == expected
+    expected = []
+    for start in range(0, len(results), cohort):
+        seen = results[: start + cohort]
+        competing = [value for value in seen if value is not None]
+        for number in range(start, len(seen)):
+            value = seen[number]
+            if value is not None and module._is_trial_promotable_to_next_rung(
+                value, [*competing], factor, StudyDirection.MAXIMIZE
+            ):
+                expected.append(number)
+    assert kept(results, Halving(factor, ties="optuna"), cohort) == expected
+
+
+def test_with_optunas_ties_the_numberless_take_no_place_and_are_not_counted() -> None:
+    results: Values = [None, 10.0, nan, 20.0, 30.0]
+    (made,) = judged(results, Halving(ties="optuna"), 5)
+    assert made.entries == ((0, None), (1, 10.0), (2, None), (3, 20.0), (4, 30.0))
+    assert made.kept == (4,)
+    assert made.stopped == {
+        0: "no number at epoch 1", 1: "place 3 of 3 at epoch 1, 1 go on", 2: "no number at epoch 1",
+        3: "place 2 of 3 at epoch 1, 1 go on",
+    }  # fmt: skip
+    assert judged(results, Halving(), 5)[0].kept == (3, 4), "by rank they are the last of five"
+
+
+def test_a_run_that_says_nothing_of_the_numberless_was_judged_with_them_as_the_worst() -> None:
+    """Version 0.1.0 counted them with Optuna's ties too: what it recorded replays to itself, by its rule."""
+    results: Values = [None, None, 10.0, 20.0]
+    new, earlier = Halving(ties="optuna"), Halving(ties="optuna", counts_numberless=True)
+    recorded = {"name": "asha", "eta": 2, "r": 1, "s": 0, "rule": "stop", "ties": "optuna", "cohorts": 1}
+    assert (kept(results, new, 4), kept(results, earlier, 4)) == ([3], [2, 3])
+    assert earlier.plain() == {name: recorded[name] for name in ("eta", "r", "s", "rule", "ties")}
+    assert new.plain() == earlier.plain() | {"numberless": "left out"}
+    assert (Halving.of(recorded), Halving.of(recorded | new.plain())) == (earlier, new)
+    made = judged(results, earlier, 4)
+    assert replay(made, recorded) == made
+    assert made[0].stopped == {0: "no number at epoch 1", 1: "no number at epoch 1"}
+    for rule in (Halving(), Halving(rule="promote")):
+        assert "numberless" not in rule.plain()
+        assert Halving.of(recorded | rule.plain()) == rule
 
 
 @settings(deadline=None)
@@ -77,7 +140,7 @@ def test_promotion_as_published(results: Values, factor: int, cohort: int) -> No
 
 
 @settings(deadline=None)
-@given(values, st.sampled_from([Halving(), Halving(3), Halving(ties="optuna"), Halving(rule="promote")]), st.integers(1, 5))
+@given(values, st.sampled_from(RULES), st.integers(1, 5))
 def test_judgements_replay_to_themselves(results: Values, halving: Halving, cohort: int) -> None:
     made = judged(results, halving, cohort)
     recorded = {"name": "asha", **halving.plain(), "cohorts": len(made)}

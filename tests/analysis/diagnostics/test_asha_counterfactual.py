@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import nan
+
 import numpy as np
 import pytest
 
@@ -62,18 +64,21 @@ def test_what_is_lost_is_the_gap_to_the_best_survivor() -> None:
     assert found.lost == alive[0][0] - results[0][0]
 
 
-@pytest.mark.parametrize("step", [0.0, 5.0])
-def test_optunas_ties_are_optunas(step: float) -> None:
+@pytest.mark.parametrize(("step", "sick"), [(0.0, False), (5.0, False), (0.0, True), (5.0, True)])
+def test_optunas_ties_are_optunas(step: float, sick: bool) -> None:
+    """Over all rungs; where some are `sick`, every third has no number from one of the first epochs on."""
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     trials, curves = made(28, 12, 2, step)
+    for t in trials[::3] if sick else ():
+        curves[t.training][t.number % 5 :] = [None] * (12 - t.number % 5)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2, min_early_stopping_rate=0)
     study = optuna.create_study(direction="maximize", pruner=pruner)
     stopped = {}
     for t in trials:
         asked = study.ask()
         for epoch, value in enumerate(curves[t.training], 1):
-            asked.report(value, epoch)
+            asked.report(nan if value is None else value, epoch)
             if epoch < 12 and asked.should_prune():
                 stopped[t.number] = epoch
                 break
