@@ -43,7 +43,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     schedule: Literal["cosine", "multistep", "constant"] = "cosine"
     """Learning rate by epoch e of E: cosine = lr * (1 + cos(pi e / E)) / 2."""
     milestones: tuple[int, ...] = ()
-    """Epochs at which `multistep` multiplies the rate by `decay`."""
+    """Numbers of whole epochs after which `multistep` multiplies the rate by `decay`: with 59, the 60th is the first at the
+    lower rate."""
     decay: float = 0.1
     warmup: int = 0
     """Epochs of linear warm-up before the schedule's own rate."""
