@@ -79,7 +79,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     best_epoch: tuple[int, ...] = ()
     """1-based epoch of `best_accuracy`, a node."""
     losses: dict[str, float] = {}
-    """Mean loss of each open edge (`y>1`, `2>1`) over the last epoch, before its gate's weight."""
+    """Mean loss of each open edge (`y>1`, `2>1`) over the last epoch's images, before its gate's weight."""
     pretrained: tuple[int, ...] = ()
     """Nodes that started pre-trained and stayed frozen."""
     wall: float = 0.0
@@ -102,7 +102,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: tuple[tuple[float | None, ...], ...]
     """Validation accuracy (%), `[epoch][node]`."""
     loss: tuple[tuple[float | None, ...], ...] = ()
-    """Mean training loss of each node (its gated sum), `[epoch][node]`."""
+    """Training loss of each node (its gated sum), `[epoch][node]`: the mean over the images of the epoch's batches."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

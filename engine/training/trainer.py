@@ -111,23 +111,23 @@ class EpochReport:
     accuracy: Tensor
     """`[graph, node]`, validation accuracy in %."""
     losses: Tensor
-    """`[graph, node]`, mean gated training loss of each node."""
+    """`[graph, node]`, mean gated training loss of each node over the epoch's images, each when it was shown."""
     edges: Tensor
-    """`[graph, target, source]`, mean training loss of each edge before its gate and mask."""
+    """`[graph, target, source]`, the same of each edge, before its gate and mask."""
 
 
 @dataclass
 class Progress:
-    """Sums over one epoch, on the device."""
+    """Sums over one epoch, on the device. A full batch counts 1, a smaller last one by its images."""
 
     edges: Tensor
     nodes: Tensor
-    steps: int = 0
+    batches: float = 0.0
 
-    def add(self, loss: PackLoss) -> None:
-        self.edges += loss.edges
-        self.nodes += loss.nodes
-        self.steps += 1
+    def add(self, loss: PackLoss, weight: float) -> None:
+        self.edges.add_(loss.edges, alpha=weight)
+        self.nodes.add_(loss.nodes, alpha=weight)
+        self.batches += weight
 
 
 @dataclass
@@ -201,7 +201,7 @@ class PackTrainer:
         progress = Progress(zeros, torch.zeros_like(zeros[..., 0]))
         first = epoch * self.setting.protocol.steps_an_epoch()
         for step, batch in enumerate(self.batches.epoch(epoch), first + 1):
-            progress.add(self.step(batch, step))
+            progress.add(self.step(batch, step), len(batch.labels) / self.setting.protocol.batch)
             yield None
         self.schedule.step()
         self.reports.append(self._read(epoch, progress, self.evaluate(self.setting.split.validation)))
@@ -241,6 +241,6 @@ class PackTrainer:
 
     def _read(self, epoch: int, progress: Progress, right: Tensor) -> EpochReport:
         total = len(self.setting.split.validation.labels)
-        steps = progress.steps
+        batches = progress.batches
         nodes, edges = self.share.sum(progress.nodes), self.share.sum(progress.edges)
-        return EpochReport(epoch + 1, right.cpu() * (100.0 / total), nodes.cpu() / steps, edges.cpu() / steps)
+        return EpochReport(epoch + 1, right.cpu() * (100.0 / total), nodes.cpu() / batches, edges.cpu() / batches)

@@ -16,9 +16,11 @@ from engine.analysis.__main__ import main as analyse
 from engine.evaluate import __main__ as evaluate
 from engine.search import __main__ as search
 from engine.store.check import check
+from engine.store.files.checkpoints import Checkpoints
 from engine.store.files.evaluations import read_evaluations
 from engine.store.reader import RunReader
 from engine.store.records import State, Training, Trial
+from engine.training.state.checkpoint import GraphState
 
 EARLIER = Path(__file__).with_name("earlier_runs")
 FIXED = ("--workers", "1", "--threads", "1", "--pack", "4", "--no-compile")
@@ -53,6 +55,16 @@ def test_it_opens_and_is_whole(here: Path, name: str, trials: int, total: int) -
 def test_it_is_analysed(here: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert analyse([name, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["edf"]["n"] == len(records(here / name)[0])
+
+
+def test_its_checkpoints_are_gone_on_with() -> None:
+    """Not trained again: each is read, with its epoch's curves and the networks of its graph."""
+    kept = Checkpoints(EARLIER / "paused-asha/checkpoints")
+    held = {id: GraphState.decode(kept.read(id, epoch)) for id, (epoch,) in kept.epochs().items()}
+    assert len(held) == 7
+    for state in held.values():
+        assert (state.epoch, len(state.history.losses), len(state.history.edges)) == (1, 1, 1)
+        assert any(name.startswith("1/weight/") for name in state.tensors)
 
 
 @pytest.mark.parametrize(("name", "strategy"), [("resumable", "--random"), ("paused-asha", "--asha")])

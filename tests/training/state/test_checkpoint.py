@@ -25,6 +25,7 @@ def cases():
     yield pytest.param(*MLPS, 6, {}, id="momentum")
     yield pytest.param(*MLPS, 4, {"optimizer": "adamw", "lr": 0.01, "momentum": 0.9}, id="AdamW")
     yield pytest.param(*MLPS, 3, {"layouts": {"mlp4": "looped"}}, id="one looped")
+    yield pytest.param(*MLPS, 4, {"batch": 7}, id="a smaller last batch")
     for name, where, variant in (
         ("plain SGD", MLPS, {"momentum": 0.0, "nesterov": False}),
         ("multistep, warm-up", MLPS, {"schedule": "multistep", "milestones": (1, 3), "warmup": 2}),
