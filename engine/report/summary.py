@@ -97,7 +97,7 @@ def references(chapter: Chapter, of: Ranked) -> list[Reference]:
         called = name(graph)
         if called and graph.models[0] == of.graph.models[0] and not Counter(graph.models) - Counter(of.graph.models):
             known = _over(graph, repeats)
-            if called not in found or known.error < found[called].error:
+            if called not in found or (known.error, known.key) < (found[called].error, found[called].key):
                 found[called] = known
     return [Reference(n, r) for n, r in sorted(found.items(), key=lambda item: (not item[0].startswith("DML"), item[0]))]
 

@@ -116,7 +116,7 @@ def named(trainings: Mapping[str, Training], models: Sequence[str], evaluations:
         called = name(graph)
         if called and graph.models[0] == models[0] and not Counter(graph.models) - Counter(models):
             one = _besides(graph, found, again.get(graph.key))
-            best[called] = min(best.get(called, one), one, key=lambda r: r.error)
+            best[called] = min(best.get(called, one), one, key=lambda r: (r.error, r.trial.key))
     return tuple(sorted(best.values(), key=lambda r: (not r.is_dml, r.known_as, r.trial.graph)))
 
 
