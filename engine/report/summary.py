@@ -126,7 +126,7 @@ def results(chapter: Chapter) -> Table:
     rows = [(named[r.key], *_measured(r)) for r in top]
     rows += [(ref.name, *_measured(ref.ranked)) for ref in references(chapter, top[0])]
     caption = (f"Space {chapter.run.space.name}: validation accuracy of the target, mean ± standard deviation over repeats. The "
-               "best graphs were chosen by these numbers, which flatters them: {chosen.optimism.words()}")
+               f"best graphs were chosen by these numbers, which flatters them: {chosen.optimism.words()}")
     return Table("table-2-results", caption, ("graph", "edges", "accuracy (%)", "repeats"), tuple(rows), 2)
 
 

@@ -114,10 +114,22 @@ def test_words_say_the_steps_the_certificate_and_the_left_out(made: dict[str, by
     assert "EDFs of digits/A by models of the auxiliary nodes; digits/B adds m[aux] = mlp96" in text
     assert "EDFs of digits/C by gates from the auxiliary nodes to the target" in text
     assert "513 of 513 graphs, 2 repeats, none missing, sha256 " in text
-    assert "expected optimism +" in text
+    worth = re.findall(r"expected optimism \+\d\.\d\d points \(the noise between 2 repeats\)", text)
+    assert len(worth) == 2, "in a remark and in the caption"
     assert "digits/A to digits/B by adding m[aux] = mlp96" in text
     assert "for 90 epochs on 512 images" in text
     assert "![Empirical distributions of validation error: " in text
+
+
+def test_graphs_that_tie_share_their_place_and_are_counted(tmp_path: Path) -> None:
+    run = written(tmp_path / "tied", "digits/X", error_of=lambda g: float(g.gate(0, 1) != "through"), noise=0.0)
+    assert main([str(run), "--out", str(tmp_path / "out"), "--formats", "md,csv"]) == 0
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "| best 1-171 |" in text
+    assert "none missing, 171 tie as the best at 10.00 %, sha256 " in text
+    assert "best 10.00 %, 171 graphs tie; expected optimism not known: one pass" in text
+    assert "171 graphs tie as the best at 10.00 %: those trained again first, then by lot from the search seed and" in text
+    assert "resolution 0.1 points (one of 988 images), nothing finer is told apart" in text
 
 
 def test_the_same_runs_give_the_same_bytes_whatever_else_is_made(lineage: Path, made: dict[str, bytes]) -> None:
