@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.analysis.sample import Floats, LeftOut, Mask, Sample, chance_rule, with_results
+from engine.analysis.sample import Floats, LeftOut, Mask, Sample, chance_rule, exact_errors, with_results
 from engine.errors import AnalysisError
 from engine.space.protocol import Protocol
 from engine.store.records import Trial
@@ -58,11 +58,6 @@ class Edf:
         return self.quantile(0.0)
 
     @property
-    def tied(self) -> int:
-        """Rows with the lowest error rate."""
-        return int(np.searchsorted(self.errors, self.errors[0], side="right")) if self.n else 0
-
-    @property
     def median(self) -> float:
         return self.quantile(0.5)
 
@@ -105,9 +100,9 @@ def resolution(images: int, repeats: int = 1) -> float:
 
 
 def resolution_words(images: int, repeats: int = 1) -> str:
-    """`resolution 0.21 points (one of 476 images)`."""
-    of = f"{images:,} images" if repeats == 1 else f"{images:,} images in {repeats} repeats"
-    return f"resolution {resolution(images, repeats):.2g} points (one of {of})"
+    """`resolution 0.21 points (one of 476 images)`; of means over repeats `..., 0.042 for means of 5 repeats`."""
+    means = f", {resolution(images, repeats):.2g} for means of {repeats} repeats" if repeats > 1 else ""
+    return f"resolution {resolution(images):.2g} points (one of {images:,} images){means}"
 
 
 def quantile(ascending: Floats, share: float) -> float:
@@ -122,7 +117,7 @@ def quantile(ascending: Floats, share: float) -> float:
 def of_trials(trials: Iterable[Trial], protocol: Protocol, label: str) -> Edf:
     """The EDF of a list of trials as a search holds them; may be empty."""
     kept, left_out = with_results(trials, chance_rule(protocol))
-    errors = np.sort(np.array([t.error for t in kept], dtype=np.float64))
+    errors = np.sort(exact_errors(kept, protocol.validation))
     return Edf(label, errors, sum(t.inherited is not None for t in kept), left_out, len({t.repeat for t in kept}) or 1,
                images=protocol.validation)
 

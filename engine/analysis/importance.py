@@ -48,7 +48,7 @@ def importance(sample: Sample, seed: int = 0) -> tuple[Share, ...]:
     Only groupings with `ENOUGH` graphs a value are told. Raises AnalysisError if choices vary and none has, and if all errors
     are equal.
     """
-    require_spread(sample.errors, sample.name, "spread that a choice could explain")
+    require_spread(sample, "spread that a choice could explain")
     chosen = (c for c in CONDITIONS.values() if c.name != "pretrained" and _exists(sample, c.name))
     splits = {c.variable: split(sample, c) for c in chosen}
     varying = {name: s for name, s in splits.items() if len(s.values) > 1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,16 +35,13 @@ class Searched:
     """By training id; empty unless asked for."""
     evaluations: Sequence[Evaluation] = ()
     """Graphs of the run trained again with fresh seeds."""
+    best: Best | None = None
+    """The best graph of the sample over its repeats, how many tie with it and what choosing it is worth."""
 
     @property
     def unsealed(self) -> str | None:
         """That the run's test set was opened, in words; None if it is unseen."""
         return remark(self.evaluations)
-
-    @property
-    def best(self) -> Best | None:
-        """The best graph of the sample, how many tie with it and what choosing it is worth."""
-        return best(self.sample.trials, self.space, self.info.seed, self.evaluations)
 
     @property
     def is_complete(self) -> bool:
@@ -101,4 +98,12 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
                                 "look at a wider constraint")
         table = table.where(rows, f"{table.name} where {' and '.join(map(str, phrases))}")
         space = replace(space, lineage=(*space.lineage, Ancestor(table.name, tuple(phrases))))
-    return Searched(folder, info, space, trials, trainings, table, kept, read_evaluations(folder))
+    evaluations = read_evaluations(folder)
+    return Searched(folder, info, space, trials, trainings, table, kept, evaluations,
+                    best(_of(table, trials), space, info, evaluations))
+
+
+def _of(table: Sample, trials: Sequence[Trial]) -> Iterator[Trial]:
+    """All trials of the graphs in a sample, those without a result too: they tell how many repeats were drawn."""
+    keys = {t.key for t in table.trials}
+    return (t for t in trials if t.key in keys)

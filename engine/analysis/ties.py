@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from engine.analysis.sample import DIGITS, Floats
+from engine.analysis.sample import DIGITS, Floats, Sample
 from engine.errors import AnalysisError
 
 
@@ -46,8 +46,9 @@ class Cut:
         return self.taken < self.tied
 
     def words(self) -> str:
-        """`39 graphs tie at 3.36 %, of which 15 count`."""
-        return f"{self.tied} graphs tie at {self.error:.2f} %, of which {self.taken} count, shared among them"
+        """`15 of the best 26 are among 39 equal results of 3.57 %: each counts 15/39`."""
+        return (f"{self.taken} of the best {self.n} are among {self.tied} equal results of {self.error:.2f} %: each counts "
+                f"{self.taken}/{self.tied}")
 
 
 def cut(errors: Floats, share: float) -> Cut:
@@ -64,10 +65,13 @@ def mid_ranks(errors: Floats) -> Floats:
     return mean[place]
 
 
-def require_spread(errors: Floats, name: str, what: str) -> None:
+def require_spread(sample: Sample, what: str) -> None:
     """Raises AnalysisError if all errors are equal: then no choice can be told from another."""
-    if (errors == errors[0]).all():
-        raise AnalysisError(f"{name}: all {len(errors)} graphs end at {errors[0]:.2f} % error, so there is no {what}",
+    if (sample.errors == sample.errors[0]).all():
+        graphs = len({t.key for t in sample.trials})
+        passes = f" in each of {sample.passes} passes" if sample.passes > 1 else ""
+        said = f"all {graphs} graphs end at {sample.errors[0]:.2f} % error{passes}"
+        raise AnalysisError(f"{sample.name}: {said}, so there is no {what}",
                             "choose on more validation images, or train less long, so that graphs differ")
 
 
@@ -89,7 +93,7 @@ def places(errors: Mapping[str, float], seed: int, retrained: Mapping[str, float
     """Keys of graphs by error (%), best first, each with its place.
 
     Graphs that tie stand in an order that their gates cannot decide: those that were trained again first, by the mean
-    error (%) of that (`retrained`); then as drawn from the search seed and the key.
+    error (%) of that (`retrained`); the others by a lot drawn from the search seed and the key.
     """
     again = retrained or {}
     rounded = {key: round(error, DIGITS) for key, error in errors.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.ranking import competing
+from engine.analysis.ranking import competing, mean_errors
 from engine.analysis.repeats.retrained import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
 from engine.evaluate.graph_choice import chosen
@@ -72,13 +72,13 @@ def choose(folder: Path, wanted: Sequence[str]) -> Chosen:
         trials, trainings, info = reader.trials, reader.trainings, reader.info
         space = space_of(folder, info)
     walls = [t.wall for t in trainings.values() if t.wall > 0]
-    graphs, notes = chosen(wanted, trials, space, folder, info.seed, read_evaluations(folder))
+    graphs, notes = chosen(wanted, trials, space, folder, info, read_evaluations(folder))
     seconds = sum(walls) / len(walls) if walls else None
-    return Chosen(folder, info, space, tuple(graphs), _selected(trials, space), seconds, tuple(notes))
+    return Chosen(folder, info, space, tuple(graphs), _selected(trials, space, info), seconds, tuple(notes))
 
 
-def _selected(trials: Sequence[Trial], space: Space) -> dict[str, float]:
-    return {key: 100 - fmean(t.error or 0.0 for t in found) for key, found in competing(trials, space).items()}
+def _selected(trials: Sequence[Trial], space: Space, info: RunInfo) -> dict[str, float]:
+    return {key: 100 - fmean(errors) for key, errors in mean_errors(competing(trials, space, info), space).items()}
 
 
 def evaluate(chosen: Chosen, options: Options) -> Iterator[Going]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from engine.analysis.ranking import Ranked, best_graphs, why_none
@@ -12,7 +12,7 @@ from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
 from engine.space.space import Space
 from engine.store.files.evaluations import Evaluation
-from engine.store.records import Trial
+from engine.store.records import RunInfo, Trial
 
 FORMS = ("best, topN (top5), ties (all that tie as the best, tiesN for at most N), dml (all edges through, of the best graph's "
          "models), a graph's key, or its text in quotes")
@@ -21,14 +21,14 @@ TIES = 20
 
 
 def chosen(
-    wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path, seed: int,
+    wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path, info: RunInfo,
     evaluations: Sequence[Evaluation] = (),
 ) -> tuple[list[Graph], list[str]]:
     """The canonical graphs that `wanted` names, each once, and what must be said where equal graphs were left out.
 
     Raises AnalysisError for what names none.
     """
-    ranked = best_graphs(trials, space, seed, evaluations)
+    ranked = best_graphs(trials, space, info, evaluations)
     found: dict[str, Graph] = {}
     said: list[str] = []
     for name in wanted:
@@ -38,7 +38,7 @@ def chosen(
                                     "look at another run, or let this one go on if it has not ended")
             taken = _ranked(name, ranked)
             graphs = [r.graph for r in taken] if name != "dml" else [dml(ranked[0].graph.models).canonical()]
-            said += _left_out(name, taken)
+            said += _left_out(taken, {e.key for e in evaluations})
         else:
             graphs = _named(name, trials, folder)
         for graph in graphs:
@@ -54,15 +54,18 @@ def _ranked(name: str, ranked: Sequence[Ranked]) -> Sequence[Ranked]:
     return ranked[: int(name[3:]) if name.startswith("top") else 1]
 
 
-def _left_out(name: str, taken: Sequence[Ranked]) -> list[str]:
+def _left_out(taken: Sequence[Ranked], again: Container[str]) -> list[str]:
     """That equal graphs were left out, and what decided; empty if none was."""
     last = taken[-1].place
-    own = sum(r.place == last for r in taken)
-    if own == last.tied:
+    own = [r for r in taken if r.place == last]
+    if len(own) == last.tied:
         return []
-    more = f"; --graph ties{'' if last.tied <= TIES else last.tied} takes all" if last.first == 1 else ""
-    return [f"--graph {name}: {own} of the {last.tied:,} graphs that tie at {taken[-1].error:.2f} %, those trained again first, "
-            f"then drawn by lot from the search seed and the key{more}"]
+    rule = "drawn by lot from the search seed and the key"
+    if before := sum(r.key in again for r in own):
+        rule = ("the best of those trained again before" if before == len(own) else
+                f"{before} of them trained again before, the others {rule}")  # fmt: skip
+    more = f"; engine.evaluate --graph ties{'' if last.tied <= TIES else last.tied} takes all" if last.first == 1 else ""
+    return [f"{len(own)} of the {last.tied:,} graphs that tie at {taken[-1].error:.2f} %: {rule}{more}"]
 
 
 def _named(name: str, trials: Sequence[Trial], folder: Path) -> list[Graph]:

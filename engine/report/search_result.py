@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.analysis.edf import Edf, of_trials, resolution, resolution_words
-from engine.analysis.ranking import Best, Ranked, best, best_graphs, over_repeats, why_none
+from engine.analysis.ranking import ALONE, Best, Ranked, best, best_graphs, over_repeats, why_none
 from engine.analysis.run_sample import UNIFORM
 from engine.report.figures.terminal_plot import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
@@ -76,7 +76,7 @@ def result(
     """Compute the result of a run from its records. Raises StoreError if its evaluations are damaged."""
     space, evaluations = space_of(folder, info), read_evaluations(folder)
     seen = Counter(t.state for t in trials)
-    ranked = best_graphs(trials, space, info.seed, evaluations)
+    ranked = best_graphs(trials, space, info, evaluations)
     return Result(
         folder=folder,
         space=space,
@@ -84,7 +84,7 @@ def result(
         outcomes={s.value: seen[s] for s in State},
         complete=info.total is not None and len(trials) >= info.total,
         best=tuple(ranked[:BEST]),
-        found=best(trials, space, info.seed, evaluations),
+        found=best(trials, space, info, evaluations),
         none="" if ranked else why_none(trials, space),
         reference=_reference(ranked[0], trainings) if ranked else None,
         edf=of_trials(trials, space.protocol, space.name),
@@ -102,8 +102,7 @@ def _reference(best: Ranked, trainings: dict[str, Training]) -> Ranked | None:
 def _plain(ranked: Ranked) -> dict[str, Any]:
     return {
         "key": ranked.key,
-        "place": ranked.place.first,
-        "tied": ranked.place.tied,
+        **({"place": ranked.place.first, "tied": ranked.place.tied} if ranked.place != ALONE else {}),
         "graph": str(ranked.graph),
         "gates": {str(e): g for e, g in ranked.graph.items()},
         "error": round(ranked.error, 4),
@@ -130,7 +129,8 @@ def next_step(shown: Result) -> str:
     if not shown.complete:
         return shown.info.command
     if not shown.best:
-        return "train longer or at another rate (--set protocol.epochs=..., --set protocol.lr=...)"
+        at = "at a lower rate" if shown.outcomes["diverged"] else "longer or at another rate"
+        return f"train {at} (--set protocol.epochs=..., --set protocol.lr=...)"
     if shown.info.strategy.get("name") not in UNIFORM:  # no sample to take advice from, but graphs to prove
         return f"python -m engine.evaluate {shown.folder} --graph top5"
     return f"python -m engine.analysis {shown.folder} --advice"
@@ -160,9 +160,9 @@ def _table(shown: Result) -> str:
         notes.append(f"errors are means of {len(shown.best[0].errors)} repeats")
     last = shown.best[-1].place
     if last.first + last.tied - 1 > BEST:
-        notes.append(f"{last.tied:,} graphs tie at {shown.best[-1].error:.2f} %; which of them are listed is drawn by lot")
+        notes.append(f"{last.tied:,} graphs tie at {shown.best[-1].error:.2f} %; their gates do not decide which are listed")
     if shown.found:
-        notes.append(shown.found.words())
+        notes += [shown.found.words(), *filter(None, [shown.found.chosen_by()])]
     notes.append(f"{resolution_words(shown.space.protocol.validation, len(shown.best[0].errors))}, nothing finer is told apart")
     return "\n".join([*lines, *("     " + note for note in notes)])
 

@@ -78,7 +78,7 @@ def _duration(seconds: float) -> str:
 def best(chapter: Chapter) -> list[Ranked]:
     """The best graphs of a run, as `engine.analysis.ranking` has them."""
     run = chapter.run
-    return best_graphs(run.sample.trials, run.space, run.info.seed, run.evaluations)[:BEST]
+    return best_graphs(run.trials, run.space, run.info, run.evaluations)[:BEST]
 
 
 def places(chapter: Chapter) -> dict[str, str]:
@@ -188,10 +188,12 @@ def remarks(chapter: Chapter) -> list[str]:
     said = list(chapter.run.notes())
     run = chapter.run
     if chapter.is_exhaustive:
-        said.append(certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats).words())
+        said.append(certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats, run.best).words())
     if run.best is not None:
-        said += [run.best.words(), *filter(None, [run.best.drawn()])]
-    return [*said, f"{resolution_words(run.space.protocol.validation)}, nothing finer is told apart"]
+        repeats = run.best.repeats
+        said += [run.best.words(), *filter(None, [run.best.chosen_by()])]
+        said.append(f"{resolution_words(run.space.protocol.validation, repeats)}, nothing finer is told apart")
+    return said
 
 
 def methods(chapters: Sequence[Chapter]) -> str:

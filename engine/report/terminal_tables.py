@@ -51,8 +51,9 @@ def headline(run: Searched) -> str:
     if shown.passes > 1:
         lines.append(f"{shown.passes} passes over the same graphs")
     if found := run.best:
-        lines += [found.words(), *filter(None, [found.drawn()])]
-    lines.append(f"{resolution_words(shown.protocol.validation, shown.averaged)}, nothing finer is told apart")
+        lines += [found.words(), *filter(None, [found.chosen_by()])]
+    repeats = run.best.repeats if run.best else shown.averaged
+    lines.append(f"{resolution_words(shown.protocol.validation, repeats)}, nothing finer is told apart")
     return "\n".join([*lines, *(f"note: {note}" for note in run.notes())])
 
 

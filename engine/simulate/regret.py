@@ -91,7 +91,8 @@ def regrets(name: str, table: Table, paths: Sequence[Path], costs: Sequence[int]
         forms = np.asarray(path.finds)[places]
         found = places >= 0
         seen[row, found] = (table.errors[forms, path.repeat] - lowest[path.repeat])[found]
-        true[row, found] = (table.elsewhere(forms, path.repeat) - floor)[found]
+        with np.errstate(invalid="ignore"):  # every graph diverged in some repeat: there is no floor to hold it against
+            true[row, found] = (table.elsewhere(forms, path.repeat) - floor)[found]
         optimism[row] = table.elsewhere(path.finds[-1], path.repeat) - path.best
     spent, trained = (np.array([getattr(p, what) for p in paths], np.float64) for what in ("spent", "trained"))
     return Regrets(name, np.asarray(costs), seen, true, optimism, spent, trained)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from engine.analysis.edf import Edf, of_trials
+from engine.analysis.sample import KEPT
 from engine.errors import EngineError
 from engine.space.files.load import Space
 from engine.store.files.host_readings import READINGS, Reading, read_readings
@@ -83,7 +84,7 @@ class FollowedRun:
             self._edf.n,
             sum(t.state is State.FAILED for t in self._trials),
             (status.message if status else "") or (messages[0] if messages and not live else ""),
-            tied=self._edf.tied,
+            tied=len({t.key for t in self._trials if t.error is not None and abs(t.error - self._edf.best) < KEPT}),
         )
 
     def detail(self, trainings: tuple[str, ...]) -> RunDetail | None:

@@ -89,7 +89,7 @@ def consequence(known: Samples, run: RunDetail | None, space: Space, texts: Sequ
     child = of_sample(sample, kept, "the child")
     dropped = of_sample(sample, ~kept, "those it drops")
     said = verdict(child, dropped) if min(child.graphs, dropped.graphs) >= 2 else None
-    return Consequence(phrases, found, before, after, parent, child, regret(sample.errors, kept), said)
+    return Consequence(phrases, found, before, after, parent, child, regret(sample, kept), said)
 
 
 def _sample(known: Samples, run: RunDetail | None) -> Sample | None:

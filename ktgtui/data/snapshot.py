@@ -66,7 +66,7 @@ class RunView(msgspec.Struct, frozen=True):
     error: str | None = None
     """Why the folder cannot be read; the rest of the workbench goes on."""
     tied: int = 0
-    """Trials with the lowest error."""
+    """Graphs that have the lowest error."""
 
     @property
     def share(self) -> float:

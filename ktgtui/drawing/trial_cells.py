@@ -38,7 +38,8 @@ def arranged(trials: Iterable[Trial], order: Order) -> Sequence[Trial]:
     if order is Order.NEWEST:
         return sorted(trials, key=lambda t: -t.number)
     sign = 1 if order is Order.BEST else -1
-    return sorted(trials, key=lambda t: (t.error is None, sign * (t.error or 0.0), t.number))
+    # Equal errors by key, a hash: by number an exhaustive run would list certain gates first.
+    return sorted(trials, key=lambda t: (t.error is None, sign * (t.error or 0.0), t.key, t.number))
 
 
 def keeper(text: str, space: Space) -> Keep:

@@ -199,10 +199,17 @@ def test_equal_graphs_give_no_advice_and_one_line_that_says_so(tmp_path: Path, c
     assert "so there is no spread that a choice could explain" in capsys.readouterr().out
 
 
+def test_means_of_repeats_name_the_same_best_graph(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    passes, means = answer(capsys, runs / "X"), answer(capsys, runs / "X", "--mean")
+    assert passes["best"] == means["best"]
+    assert means["best"]["error"] == pytest.approx(means["edf"]["best"])
+    assert means["best"]["optimism"]["points"] > 0
+
+
 def test_a_cut_through_equal_graphs_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = written(tmp_path / "tied", "digits/X", error_of=lambda g: float(len(set(g.gates))), noise=0.0)
     assert main([str(folder), "--by", "c"]) == 0
-    assert re.search(r"\d+ graphs tie at \d+\.00 %, of which \d+ count, shared among them", capsys.readouterr().out)
+    assert re.search(r"\d+ of the best 52 are among \d+ equal results of \d+\.00 %: each counts \d+/\d+", capsys.readouterr().out)
 
 
 def test_no_torch_and_no_late_libraries_come_with_the_import() -> None:

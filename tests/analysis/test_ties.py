@@ -36,12 +36,13 @@ from engine.analysis.verdict import against_rest
 from engine.errors import AnalysisError
 from engine.space.graph import Graph
 from engine.store.files.evaluations import FRESH, Evaluation
-from engine.store.records import State, Trial
+from engine.store.records import RunInfo, State, Trial
 from tests.analysis.folders import space_named
 from tests.analysis.made import GATES, PROTOCOL, graph, simulated
 
 SPACE = space_named("digits/A")
 VALIDATION = PROTOCOL.validation
+INFO = RunInfo(name="A", space={}, strategy={"name": "random"}, seed=3, mode={})
 
 
 def of_images(trials: Sequence[Trial], wrong: Sequence[int]) -> list[Trial]:
@@ -85,8 +86,8 @@ def everything(trials: Sequence[Trial], evaluations: Sequence[Evaluation] = ()) 
         "passes": [to_json.edf(e) for e in by_pass(table)], "range of passes": numbers(passes(by_pass(table))),
         "bands": [numbers(band(of_sample(table), kind=kind)) for kind in KINDS],
         "noise": said(lambda: asdict(noise(table))),
-        "best": to_json.best(best(trials, SPACE, 3, evaluations)),
-        "graphs": [asdict(replace(r, graph=None)) for r in best_graphs(trials, SPACE, 3, evaluations)],  # type: ignore[arg-type]
+        "best": to_json.best(best(trials, SPACE, INFO, evaluations)),
+        "graphs": [asdict(replace(r, graph=None)) for r in best_graphs(trials, SPACE, INFO, evaluations)],  # type: ignore[arg-type]
         "means": said(lambda: to_json.edf(of_sample(table.over_repeats()))),
         "certificate": asdict(certify([Graph.parse(t.graph) for t in sorted(trials, key=lambda t: t.key)[1:]], trials, {}, 1)),
     }
@@ -217,8 +218,9 @@ def test_ranks_are_their_means_over_all_orders(errors: list[int]) -> None:
 @given(small.filter(lambda errors: len(errors) > 1), st.data())
 def test_regret_and_winners_are_their_means_over_all_orders(errors: list[int], data: Any) -> None:
     kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(errors), max_size=len(errors))))
-    values = np.array(errors, float)
-    found = regret(values, kept)
+    table = sample(run_of(errors), PROTOCOL, name="A")
+    errors = np.round(table.errors * VALIDATION / 100).astype(int).tolist()
+    found = regret(table, kept)
     for share, interval in ((0.01, found.top1), (0.05, found.top5)):
         n = max(1, math.ceil(share * len(errors) - 1e-9))
         lost = [float((~kept[order[:n]]).mean()) for order in orders(errors)]
@@ -226,13 +228,11 @@ def test_regret_and_winners_are_their_means_over_all_orders(errors: list[int], d
         assert 0 <= interval.low <= interval.value + 1e-9
         assert interval.value - 1e-9 <= interval.high <= 1
     assert found.best_lost == all(not kept[order[0]] for order in orders(errors)), "lost only if no equal graph is kept"
-    table = sample(run_of(errors), PROTOCOL, name="A")
     parted = Split("kept", table, (Value("dropped", None), Value("kept", None)), kept.astype(np.int64))
-    images = np.round(table.errors * VALIDATION / 100).astype(int).tolist()
     for found_share in winners(table, [parted], ["kept"], (0.3, 0.5)):
         n = max(1, math.ceil(found_share.top * len(errors) - 1e-9))
         code = int(found_share.value == "kept")
-        assert found_share.share == pytest.approx(fmean(float((kept[order[:n]] == code).mean()) for order in orders(images)))
+        assert found_share.share == pytest.approx(fmean(float((kept[order[:n]] == code).mean()) for order in orders(errors)))
 
 
 @settings(deadline=None)
@@ -281,9 +281,21 @@ def test_without_spread_there_is_no_advice_and_one_graph_is_no_reason(kind: str,
 
 
 def test_a_constraint_that_keeps_an_equal_graph_loses_no_best() -> None:
-    errors, kept = np.array([1.0, 1.0, 1.0, 2.0]), np.array([False, True, False, True])
-    found = regret(errors, kept)
+    table, kept = sample(run_of([1, 1, 1, 2]), PROTOCOL, name="A"), np.array([False, True, False, True])
+    tied = table.errors == table.errors.min()
+    kept = np.where(tied, np.cumsum(tied) == 1, True)
+    found = regret(table, kept)
     assert not found.best_lost
-    assert found.words() == "keeps 1 of the 3 graphs that tie as the best (1.00 %)"
-    assert regret(errors, ~kept & False).words() == "loses all 3 graphs that tie as the best (1.00 %)"
-    assert regret(errors[2:], kept[2:]).words() == "loses the best graph (1.00 %)"
+    assert found.words() == "keeps 1 of the 3 graphs that tie as the best (0.10 %)"
+    assert regret(table, ~tied).words() == "loses all 3 graphs that tie as the best (0.10 %)"
+    alone = table.where(~tied | kept)
+    assert regret(alone, alone.errors > 0.15).words() == "loses the best graph (0.10 %)"
+
+
+def test_a_graph_counts_once_among_the_best_of_several_passes() -> None:
+    table = sample(run_of([5, 9, 9], repeats=3), PROTOCOL, name="A")
+    assert table.passes == 3
+    found = regret(table, table.errors > table.errors.min())
+    assert found.words() == "loses the best graph (0.51 %)"
+    with pytest.raises(AnalysisError, match=r"A: all 2 graphs end at 0\.51 % error in each of 3 passes, so there is no"):
+        importance(sample(of_images(run_of([5, 5], repeats=3), [5] * 6), PROTOCOL, name="A"))

@@ -128,7 +128,7 @@ def test_graphs_that_tie_share_their_place_and_are_counted(tmp_path: Path) -> No
     assert "| best 1-171 |" in text
     assert "none missing, 171 tie as the best at 10.00 %, sha256 " in text
     assert "best 10.00 %, 171 graphs tie; expected optimism not known: one pass" in text
-    assert "171 graphs tie as the best at 10.00 %: those trained again first, then by lot from the search seed and" in text
+    assert "171 graphs tie as the best at 10.00 %; named is one drawn by lot from the search seed and the key" in text
     assert "resolution 0.1 points (one of 988 images), nothing finer is told apart" in text
 
 

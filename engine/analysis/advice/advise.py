@@ -87,7 +87,7 @@ def advise(sample: Sample, coverage: float = 0.95, seed: int = 0) -> Advised:
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few for advice",
                             f"a constraint is judged from {LEAST} graphs on either side")
-    require_spread(sample.errors, sample.name, "advice")
+    require_spread(sample, "advice")
     score = scores(sample.errors)
     masks = np.stack([c.mask for c in large], axis=1).astype(np.float64)
     looked = looks(len(sample))
@@ -110,7 +110,7 @@ def _judge(sample: Sample, candidate: Candidate, found: Lifts, place: int, rever
     lift = Interval(*(float(bound[place]) for bound in (found.value, found.low, found.high)))
     beyond = 0.0 if sample.fraction >= 1 else 1 - 0.05 ** (1 / child.graphs)
     quantiles = quantile_interval(child, 0.5), quantile_interval(child, 0.1)
-    return Advice(candidate, child, lift, *quantiles, child.best, beyond, regret(sample.errors, candidate.mask), reversal)
+    return Advice(candidate, child, lift, *quantiles, child.best, beyond, regret(sample, candidate.mask), reversal)
 
 
 def quantile_interval(curve: Edf, share: float) -> Interval:

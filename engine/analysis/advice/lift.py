@@ -73,14 +73,16 @@ def moments(
 ) -> tuple[Floats, Floats]:
     """Lift and its standard error from sums over all rows and over kept rows (any shape that broadcasts).
 
-    Lift = (1 - share) (mean kept - mean dropped).
+    Lift = (1 - share) (mean kept - mean dropped); its variance has a part for each side's mean, and one for the share of
+    rows kept, which another sample would not have to the row.
     """
     n, total, squares = np.asarray(n, float), np.asarray(total), np.asarray(squares)
     parent = np.maximum(squares / n - (total / n) ** 2, 0)
     dropped, dropped_total, dropped_squares = n - kept, total - kept_total, squares - kept_squares
-    spread = variance_of_mean(kept, kept_total, kept_squares, parent)
-    spread += variance_of_mean(dropped, dropped_total, dropped_squares, parent)
-    return (1 - kept / n) * (kept_total / kept - dropped_total / dropped), (1 - kept / n) * np.sqrt(spread)
+    share, gap = kept / n, kept_total / kept - dropped_total / dropped
+    means = variance_of_mean(kept, kept_total, kept_squares, parent)
+    means = means + variance_of_mean(dropped, dropped_total, dropped_squares, parent)
+    return (1 - share) * gap, np.sqrt((1 - share) ** 2 * means + share * (1 - share) * gap**2 / n)
 
 
 def variance_of_mean(n: Floats, total: Floats, squares: Floats, parent: npt.ArrayLike) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.analysis.sample import DIGITS, Floats, Mask
+from engine.analysis.sample import DIGITS, Floats, Mask, Sample
 from engine.analysis.ties import cut, part_of_best
 
 
@@ -46,11 +46,13 @@ class Regret:
         return f"keeps {self.best_kept} of the {self.best_tied} graphs that tie as the best ({self.best:.2f} %)"
 
 
-def regret(errors: Floats, kept: Mask) -> Regret:
-    """The regret of keeping the rows `kept` [n] of a sample with these errors (%), shape [n]."""
-    tied = errors == errors.min()
-    return Regret(_lost(errors, kept, 0.01), _lost(errors, kept, 0.05), float(errors.min()), int(tied.sum()),
-                  int((tied & kept).sum()))
+def regret(sample: Sample, kept: Mask) -> Regret:
+    """The regret of keeping the rows `kept` [n] of a sample; in several passes a graph counts once among the best."""
+    errors = sample.errors
+    best = [(t.key, bool(k)) for t, k, e in zip(sample.trials, kept, errors, strict=True) if e == errors.min()]
+    keys = {key for key, _ in best}
+    return Regret(_lost(errors, kept, 0.01), _lost(errors, kept, 0.05), float(errors.min()), len(keys),
+                  len({key for key, stays in best if stays}))
 
 
 def _lost(errors: Floats, kept: Mask, share: float) -> Interval:

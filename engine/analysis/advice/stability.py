@@ -40,7 +40,7 @@ def stability(sample: Sample, seed: int = 0) -> Stability:
 
     Raises AnalysisError unless some candidate has 20 trainings on either side, and if all errors are equal.
     """
-    require_spread(sample.errors, sample.name, "choice that halves could agree on")
+    require_spread(sample, "choice that halves could agree on")
     large = [c for c in candidates(sample) if enough(sample, c, 2 * LEAST)]
     if not large:
         raise AnalysisError(f"{sample.name}: {len(sample)} graphs are too few to halve", "let the search go on")

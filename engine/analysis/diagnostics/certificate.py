@@ -6,9 +6,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import fmean
 
-from engine.analysis.sample import DIGITS
+from engine.analysis.ranking import Best
 from engine.space.graph import Graph
 from engine.store.records import State, Training, Trial
 
@@ -33,10 +32,8 @@ class Certificate:
     outcomes: Mapping[str, int]
     digest: str
     """SHA-256 of what was measured (repeat, graph, state, accuracy), sorted: equal for equal results."""
-    best: float | None = None
-    """Lowest mean error (%) of a graph over all repeats; None if no graph has a result in each."""
-    tied: int = 0
-    """Graphs with that error."""
+    best: Best | None = None
+    """The best graph of the run; None if no graph has a result above chance."""
 
     @property
     def is_complete(self) -> bool:
@@ -46,7 +43,7 @@ class Certificate:
         """`513 of 513 graphs, 5 repeats, none missing, 3 tie as the best, sha256 1f3a...`, or what is wrong."""
         if self.is_complete:
             repeats = "1 repeat" if self.repeats == 1 else f"{self.repeats} repeats"
-            ties = f"{self.tied} tie as the best at {self.best:.2f} %, " if self.tied > 1 else ""
+            ties = f"{self.best.tied} tie as the best at {self.best.error:.2f} %, " if self.best and self.best.tied > 1 else ""
             return f"{self.graphs} of {self.graphs} graphs, {repeats}, none missing, {ties}sha256 {self.digest}"
         wrong = {"missing": self.missing, "without a result": self.unfinished, "not of this space": self.foreign,
                  "recorded twice": self.doubled, "without their training record": self.unbacked}
@@ -55,9 +52,9 @@ class Certificate:
 
 
 def certify(
-    space: Iterable[Graph], trials: Iterable[Trial], trainings: Mapping[str, Training], repeats: int
+    space: Iterable[Graph], trials: Iterable[Trial], trainings: Mapping[str, Training], repeats: int, best: Best | None = None
 ) -> Certificate:
-    """Hold trials against the graphs of a space (`Space.enumerate()`), each wanted once in every repeat.
+    """Hold trials against the graphs of a space (`Space.enumerate()`), each wanted once in every repeat; `best` is told too.
 
     Untaught and invalid graphs need no training and count as settled; diverged ones as well: that is their result.
     """
@@ -67,7 +64,6 @@ def certify(
     wanted = ((key, repeat) for repeat in range(repeats) for key in graphs)
     open_states = (State.STOPPED, State.FAILED)
     lines = sorted(f"{t.repeat} {t.graph} {t.state.value} {t.accuracy!r}" for t in every)
-    errors = [round(fmean(held), DIGITS) for held in _errors(every).values() if len(held) == repeats]
     return Certificate(
         graphs=len(graphs),
         repeats=repeats,
@@ -78,18 +74,8 @@ def certify(
         unbacked=tuple(sorted(t.graph for t in every if not _backed(t, trainings))),
         outcomes=Counter(t.state.value for t in every),
         digest=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-        best=min(errors, default=None),
-        tied=errors.count(min(errors)) if errors else 0,
+        best=best,
     )
-
-
-def _errors(trials: Iterable[Trial]) -> dict[str, list[float]]:
-    """Errors (%) of each graph over its repeats."""
-    found: dict[str, list[float]] = {}
-    for trial in trials:
-        if trial.error is not None:
-            found.setdefault(trial.key, []).append(trial.error)
-    return found
 
 
 def _backed(trial: Trial, trainings: Mapping[str, Training]) -> bool:

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 
-from engine.analysis.ranking import ALONE, retrained_errors
+from engine.analysis.ranking import ALONE, competing, mean_errors, retrained_errors
 from engine.analysis.repeats.retrained import Figure, Repeated, repeated
 from engine.analysis.ties import Place, places
 from engine.space.graph import Graph
+from engine.space.space import Space
 from engine.space.text.describe_graph import name
 from engine.store.files.evaluations import Evaluation
-from engine.store.records import State, Training, Trial
+from engine.store.records import RunInfo, State, Training, Trial
 
 _OTHER = re.compile(r"> ?\d+ (?!through)")
 """A gate other than through in a graph's text: spares reading 10,000 graphs to find the few that are DML."""
@@ -28,16 +29,16 @@ class Ranked:
     """One graph."""
 
     place: Place
-    """Its place and how many share it; `ALONE` for a named graph that was trained besides the draws."""
+    """Its place and how many share it; `ALONE` for one that does not compete."""
     trials: tuple[Trial, ...]
-    """Its repeats that have a result; at least one."""
+    """Its repeats that have a result, of a competing one those it is judged by; at least one."""
     again: Repeated | None = None
     """What its retrainings with fresh seeds came to."""
 
     @property
     def is_drawn(self) -> bool:
         """False for a named graph that was trained besides the draws."""
-        return self.place != ALONE
+        return self.trial.number >= 0
 
     @property
     def trial(self) -> Trial:
@@ -88,16 +89,21 @@ def _all_through(text: str) -> bool:
     return " | " in text and not _OTHER.search(text.partition(" | ")[2])
 
 
-def ranked(trials: Iterable[Trial], seed: int, evaluations: Sequence[Evaluation] = ()) -> tuple[Ranked, ...]:
-    """Graphs with a result by mean error; those that tie as `engine.analysis.ties.places` settles it."""
-    by_key: dict[str, list[Trial]] = {}
-    for trial in trials:
-        if trial.error is not None:
-            by_key.setdefault(trial.key, []).append(trial)
+def ranked(
+    trials: Sequence[Trial], space: Space, info: RunInfo, evaluations: Sequence[Evaluation] = ()
+) -> tuple[Ranked, ...]:
+    """Graphs as `engine.analysis.ranking.best_graphs` has them; below them those that do not compete, by mean error."""
+    held = competing(trials, space, info)
+    errors = {key: fmean(e) for key, e in mean_errors(held, space).items()}
     again = {r.key: r for r in repeated(evaluations)}
-    means = {key: fmean(t.error or 0.0 for t in found) for key, found in by_key.items()}
-    order = places(means, seed, retrained_errors(evaluations))
-    return tuple(Ranked(place, tuple(by_key[key]), again.get(key)) for key, place in order.items())
+    order = places(errors, info.seed, retrained_errors(evaluations))
+    others: dict[str, list[Trial]] = {}
+    for trial in trials:
+        if trial.error is not None and trial.key not in held:
+            others.setdefault(trial.key, []).append(trial)
+    rest = (Ranked(ALONE, tuple(found), again.get(key)) for key, found in others.items())
+    return (*(Ranked(place, tuple(held[key]), again.get(key)) for key, place in order.items()),
+            *sorted(rest, key=lambda r: (r.error, r.trial.key)))
 
 
 def named(trainings: Mapping[str, Training], models: Sequence[str], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:

@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from engine.analysis.diagnostics.certificate import Certificate, certify
 from engine.analysis.edf import resolution_words
-from engine.analysis.ranking import Best, best
+from engine.analysis.ranking import ALONE, Best, best
 from engine.analysis.repeats.paired import paired
 from engine.errors import EngineError, StoreError
 from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
@@ -25,6 +25,7 @@ from engine.store.records import Trial
 from ktgtui.actions import jobs
 from ktgtui.actions.selection import open_trial
 from ktgtui.context import Context
+from ktgtui.data.best_graph import best_of
 from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.dialogs.form import Field, Form, Values
@@ -162,7 +163,7 @@ class BestPage(Page):
         if run.view.strategy == "exhaustive" and run.view.done == run.info.total:
             self.context.background.ask(
                 "certificate",
-                lambda: certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats),
+                lambda: certify(run.space.enumerate(), run.trials, run.trainings, run.info.repeats, best_of(run)),
                 lambda found: self._certified_by(run, found),
             )
 
@@ -177,7 +178,8 @@ class BestPage(Page):
                            (sealed, "warn" if remark(self._evaluations) else "dim")]
         worth: Paragraph = [(run.edf.why_empty(), "warn")] if run.trials and not run.edf.n else []
         if self._best is not None:
-            worth = [(f"{self._best.words()}  ", "warn" if self._best.tied > 1 else ""), (run_resolution(run), "dim")]
+            fine = resolution_words(run.space.protocol.validation, self._best.repeats)
+            worth = [(f"{self._best.words()}  ", "warn" if self._best.tied > 1 else ""), (fine, "dim")]
         certificate = self._certificate
         proof: Paragraph = [(f"{len(self._table.rows):,} shown: {self._filter}  ", "accent")] if self._filter else []
         if certificate is not None:
@@ -226,7 +228,7 @@ class BestPage(Page):
         if run.view.live:
             self.notify("a run that is being searched cannot be evaluated: wait for its end", severity="warning")
             return
-        fields = [Field("graphs", "best dml", "best, topN, dml, keys"), Field("repeats", "5"),
+        fields = [Field("graphs", "best dml", "best, topN, ties, dml, keys"), Field("repeats", "5"),
                   Field("test", hint=f"closed; write '{OPEN}' to open it for good")]
         form = Form(f"train graphs of {run.view.name} again", fields, lambda values: self._plan(run, values))
         self.context.push_screen(form, lambda values: self._evaluate(run, values))
@@ -260,14 +262,9 @@ class BestPage(Page):
 def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...], Best | None]:
     """Rows, evaluations and the best graph of a run. Raises StoreError for a damaged file."""
     evaluations = tuple(read_evaluations(run.view.folder))
-    drawn = ranked(run.trials, run.info.seed, evaluations)
+    drawn = ranked(run.trials, run.space, run.info, evaluations)
     besides = named(run.trainings, drawn[0].graph.models, evaluations) if drawn else ()
-    return (besides, drawn), evaluations, best(run.trials, run.space, run.info.seed, evaluations)
-
-
-def run_resolution(run: RunDetail) -> str:
-    """How fine the errors of a run are."""
-    return resolution_words(run.space.protocol.validation, max(1, run.info.repeats))
+    return (besides, drawn), evaluations, best(run.trials, run.space, run.info, evaluations)
 
 
 def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, others: Sequence[Trial] | None = None) -> Paragraph:
@@ -282,14 +279,16 @@ def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, oth
     except EngineError:
         return [(f"{how}: DML of these nodes was not trained in the same repeats", "dim")]
     if len(found.differences) < 2:
-        lead = "better" if found.mean < 0 else "worse"
-        return [(f"{how}: {abs(found.mean):.2f} points {lead} than DML of these nodes, one repeat each", "accent")]
+        lead = f"{abs(found.mean):.2f} points {'better' if found.mean < 0 else 'worse'} than" if found.mean else "as good as"
+        return [(f"{how}: {lead} DML of these nodes, one repeat each", "accent")]
     return [(f"{how}: ", ""), (found.words("this graph", "DML"), "accent")]
 
 
 def _cells(row: Ranked, edges: int, again: bool, test: bool) -> Sequence[Cell]:
     _, _, _, models, *gates = cells(row.trial)
-    place: Cell = (str(row.place), "dim") if row.is_drawn else ("DML" if row.is_dml else "ref", "accent")
+    place: Cell = ("DML" if row.is_dml else "ref", "accent")
+    if row.is_drawn:
+        place = ("-" if row.place == ALONE else str(row.place), "dim")
     figures = [(str(f) if f else "", "accent") for f, shown in ((row.validation, again), (row.test, test)) if shown]
     shown = gates if len(gates) == edges else [("", "")] * edges
     return (place, f"{row.error:.2f}", (formatting.percent(row.spread), "dim"), str(len(row.errors)), models, *figures, *shown,

@@ -12,11 +12,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from engine.errors import EngineError
-from engine.store.files.evaluations import EVALUATIONS, read_evaluations
 from engine.store.records import Trial
 from ktgtui.actions.selection import open_trial
 from ktgtui.context import Context
-from ktgtui.data.file_stamp import stamp
+from ktgtui.data.best_graph import BestGraph
 from ktgtui.data.snapshot import RunDetail, RunView, Snapshot
 from ktgtui.drawing import formatting
 from ktgtui.drawing.sparkline import told
@@ -59,9 +58,7 @@ class LivePage(Page):
         self._filter = ""
         self._keep: Keep | None = None
         self._drawn: tuple[object, ...] = ()
-        self._best: Best | None = None
-        self._best_of: tuple[object, ...] = ()
-        """The trials and evaluations it was told of."""
+        self._best = BestGraph(self._told_best)
         self._beside = "packs"
         """Of `beside.PANES`."""
 
@@ -93,7 +90,8 @@ class LivePage(Page):
         self.query_one("#progress", Note).show([progress(run.view, self.context.session.plain), self._second(run)])
         self._fill(run)
         self._foot(run)
-        self._ask_best(run)
+        if not run.view.live:  # while it goes on, page 6 says it
+            self._best.ask(self.context.background, "worth", run)
 
     def _second(self, run: RunDetail) -> list[tuple[str, str]]:
         """What is in training, or what the run is."""
@@ -101,20 +99,13 @@ class LivePage(Page):
         packs = f"   {graphs} graphs in {len(run.packs)} packs" if run.packs else ""
         doing = f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}{packs}"
         shown = f"   {len(self._table.rows):,} shown: {self._filter}" if self._filter else ""
-        worth = f"   {self._best.optimism.words()}" if self._best is not None and not run.view.live else ""
+        worth = f"   {self._worth(self._best.found)}" if self._best.found and not run.view.live else ""
         return [(doing, "dim"), (f"   {self._order.value}", "dim"), (worth, ""), (shown, "accent")]
 
-    def _ask_best(self, run: RunDetail) -> None:
-        """What the best graph of a run that has ended is worth; while it goes on, page 6 says it."""
-        if run.view.live or self._best_of == (now := (id(run.trials), stamp(run.view.folder / EVALUATIONS))):
-            return
-        self._best_of, self._best = now, None
-        self.context.background.ask("worth", lambda: _best(run), lambda found: self._told_best(now, found))
-
-    def _told_best(self, of: tuple[object, ...], found: Best | EngineError | None) -> None:
-        if of == self._best_of and self.is_mounted and not isinstance(found, EngineError):
-            self._best = found
-            self._again()
+    @staticmethod
+    def _worth(best: Best) -> str:
+        """What choosing the best graph is worth; over several repeats also which error that is, above stands a single one."""
+        return best.words() if best.repeats > 1 else best.optimism.words()
 
     def _fill(self, run: RunDetail) -> None:
         wanted = (id(run.trials), self._order, self._keep)
@@ -219,15 +210,12 @@ class LivePage(Page):
         event.prompt.close()
         self._table.focus()
 
+    def _told_best(self) -> None:
+        if self.is_current:
+            self._again()
+
     def _again(self) -> None:
         self.show(self.context.snapshot)
-
-
-def _best(run: RunDetail) -> Best | None:
-    """Raises StoreError if the run's evaluations are damaged."""
-    from engine.analysis.ranking import best  # numpy: the follower has loaded it by now
-
-    return best(run.trials, run.space, run.info.seed, read_evaluations(run.view.folder))
 
 
 def progress(run: RunView, plain: bool) -> Sequence[tuple[str, str]]:

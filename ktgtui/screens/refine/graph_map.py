@@ -15,6 +15,7 @@ from engine.analysis.diagnostics.certificate import certify
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.records import State, Trial
+from ktgtui.data.best_graph import best_of
 from ktgtui.data.snapshot import RunDetail
 
 MOST = 1_200
@@ -96,7 +97,7 @@ def graph_map(run: RunDetail | None, space: Space) -> GraphMap:
     spots = tuple(_spot(g, g.key, trials, errors, cuts) for g in graphs)
     if run is None:
         return GraphMap(spots, "no run of this space is chosen", False)
-    proof = certify(graphs, run.trials, run.trainings, run.info.repeats)
+    proof = certify(graphs, run.trials, run.trainings, run.info.repeats, best_of(run))
     return GraphMap(spots, proof.words(), proof.is_complete)
 
 

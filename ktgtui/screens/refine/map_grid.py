@@ -83,7 +83,7 @@ class Grid(Lines, can_focus=True):
         if not self._map:
             return
         order = sorted((i for i, s in enumerate(self._map.spots) if s.error is not None),
-                       key=lambda i: (self._map.spots[i].error or 0.0, i) if self._map else (0.0, i))
+                       key=lambda i: (self._map.spots[i].error or 0.0, self._map.spots[i].key) if self._map else (0.0, ""))
         if order:
             self._go(order[(order.index(self.cursor) + 1) % len(order)] if self.cursor in order[:-1] else order[0])
 

@@ -126,7 +126,7 @@ class SpacesPage(Page):
         from ktgtui.drawing.plots import edf_figure  # numpy is there by now: the follower loaded it
 
         edf = chosen.edf
-        said = f"  median {edf.median:.2f} %  best {formatting.best(edf.best, edf.tied)}" if edf.n else ""
+        said = f"  median {edf.median:.2f} %  best {formatting.best(edf.best, chosen.view.tied)}" if edf.n else ""
         title.show([[(chosen.view.name, "accent")],
                     [(f"n = {edf.n:,}{said}", ""),
                      (f"  left out: {edf.left_out}" if edf.left_out.total else "", "dim")]])

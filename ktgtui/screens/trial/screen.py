@@ -15,7 +15,6 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from engine.analysis.neighbours import Known, neighbours
-from engine.analysis.ties import places
 from engine.errors import EngineError
 from engine.space.catalogue import GATES
 from engine.space.files.notes import about_trial
@@ -24,6 +23,7 @@ from engine.store.records import Trial
 from ktgtui.actions.launcher import start_search
 from ktgtui.actions.selection import on_disk, reference_of
 from ktgtui.context import Context
+from ktgtui.data.best_graph import BestGraph
 from ktgtui.data.file_stamp import stamp
 from ktgtui.data.snapshot import RunDetail, Snapshot
 from ktgtui.drawing.graph import Drawn, draw
@@ -61,6 +61,7 @@ class TrialPage(Page):
         self._tried: Graph | None = None
         """The graph with gates turned by hand; None: as trained."""
         self._known: Known | None = None
+        self._best = BestGraph(self._told_best)
         self._queued = NOTHING
         self._queued_of: tuple[object, ...] = ()
         """What the queue's results were last asked for."""
@@ -128,11 +129,15 @@ class TrialPage(Page):
         number = self.context.session.selected_trial
         if number is not None and (found := next((t for t in run.trials if t.number == number), None)):
             return found
-        lowest = min((t.error for t in run.trials if t.error is not None), default=None)
-        if lowest is None:
-            return run.trials[0] if run.trials else None
-        tied = {t.key: t for t in reversed(run.trials) if t.error == lowest}
-        return tied[next(iter(places(dict.fromkeys(tied, lowest), run.info.seed)))]
+        self._best.ask(self.context.background, "best trial", run)
+        if best := self._best.found:
+            return next((t for t in run.trials if t.key == best.key), None)
+        with_result = (t for t in run.trials if t.error is not None)
+        return min(with_result, key=lambda t: (t.error or 0.0, t.key), default=run.trials[0] if run.trials else None)
+
+    def _told_best(self) -> None:
+        if self.is_current:
+            self.show(self.context.snapshot)
 
     def _fill(self, run: RunDetail, trial: Trial) -> None:
         graph = Graph.parse(trial.graph)
@@ -231,7 +236,7 @@ class TrialPage(Page):
         if run is None or not known:
             self.notify("no other gate on this edge is known yet", severity="warning")
             return
-        key = min(known, key=lambda n: n.error or 0.0).graph.key
+        key = min(known, key=lambda n: (n.error or 0.0, n.graph.key)).graph.key
         found = next((t for t in run.trials if t.key == key), None)
         if found is None:
             self.notify("that graph is no trial of this run: one that trains alike shares its result, or a queued search made it")

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from engine.analysis.diagnostics.certificate import certify
+from engine.analysis.ranking import Best
+from engine.analysis.repeats.optimism import Optimism
 from engine.store.records import State, Training, Trial
 from tests.analysis.made import GATES, graph, trial
 
@@ -57,14 +59,13 @@ def test_what_is_wrong_is_said(change, message: str) -> None:
 
 def test_graphs_that_tie_as_the_best_are_counted() -> None:
     trials, trainings = whole(2)
-    best = min(t.error for t in trials if t.error is not None)
-    assert (certify(SPACE, trials, trainings, 2).tied, "tie" in certify(SPACE, trials, trainings, 2).words()) == (1, False)
-    equal = [msgspec.structs.replace(t, accuracy=(100.0 - best, *t.accuracy[1:])) if t.state is State.DONE else t for t in trials]
-    alike = {i: msgspec.structs.replace(t, accuracy=(100.0 - best, *t.accuracy[1:])) for i, t in trainings.items()}
-    done = sum(t.state is State.DONE and t.repeat == 0 for t in equal)
-    found = certify(SPACE, equal, alike, 2)
-    assert (found.best, found.tied) == (pytest.approx(best), done)
-    assert f"none missing, {done} tie as the best at {best:.2f} %, sha256 " in found.words()
+
+    def said(tied: int) -> str:
+        best = Best("a", 12.5, 2, tied, 0, Optimism(None, "one pass"))
+        return certify(SPACE, trials, trainings, 2, best).words()
+
+    assert "none missing, 3 tie as the best at 12.50 %, sha256 " in said(3)
+    assert "none missing, sha256 " in said(1)
 
 
 def test_a_missing_graph_is_named_with_its_repeat() -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
+import msgspec
 from textual.pilot import Pilot
 
+from engine.analysis.run_sample import read
+from engine.evaluate.graph_choice import chosen
+from engine.report import summary
+from engine.report.lineage import chapters
+from engine.report.search_result import result
 from engine.space.graph import Graph
+from engine.store.records import Trial
 from ktgtui.data.workspace import Shelf
 from ktgtui.screens.best.ranking import ranked
 from tests.analysis.folders import written
@@ -36,7 +43,7 @@ async def test_equal_graphs_are_counted_on_every_page_and_advise_nothing(tmp_pat
         await flat(pilot, "best 13.00 % (513 tie)")
         await flat(pilot, "expected optimism not known: one pass")
         await pilot.press("3")
-        await flat(pilot, "best 5 %: 513 graphs tie at 13.00 %, of which 26 count, shared among them")
+        await flat(pilot, "best 5 %: 26 of the best 26 are among 513 equal results of 13.00 %: each counts 26/513")
         await pilot.press("m")
         await flat(pilot, "all 513 graphs end at 13.00 % error, so there is no spread that a choice could explain")
         await pilot.press("v")
@@ -67,8 +74,35 @@ async def test_a_constraint_says_how_many_of_the_best_it_keeps(tmp_path: Path, o
 def test_the_first_of_equal_graphs_is_not_the_first_of_the_run(tmp_path: Path) -> None:
     run = Shelf(written(tmp_path / "r", "digits/X", error_of=equal, noise=0.0)).look().chosen
     assert run
-    first = [ranked(run.trials, seed)[0].trial.number for seed in range(8)]
-    assert len(set(first)) > 4
-    assert first == [ranked(run.trials[::-1], seed)[0].trial.number for seed in range(8)]
-    assert {str(row.place) for row in ranked(run.trials, 0)} == {"1-513"}
-    assert pytest.approx(13.0) == ranked(run.trials, 0)[0].error
+
+    def first(trials: Sequence[Trial], seed: int) -> str:
+        return ranked(trials, run.space, msgspec.structs.replace(run.info, seed=seed))[0].trial.key
+
+    found = [first(run.trials, seed) for seed in range(8)]
+    assert len(set(found)) > 4
+    assert found == [first(run.trials[::-1], seed) for seed in range(8)]
+    assert {str(row.place) for row in ranked(run.trials, run.space, run.info)} == {"1-513"}
+
+
+async def test_every_page_names_the_best_of_the_last_whole_pass(tmp_path: Path, opened: Opened) -> None:
+    """A run stopped just after its second pass began: pages, the ending, the report and `--graph best` agree."""
+    folder = written(tmp_path / "runs" / "r", "digits/X", repeats=2, keep=517)
+    run = read(folder)
+    assert run.best
+    ending = result(folder, run.info, run.trials, dict(run.trainings))
+    (graph,), _ = chosen(["best"], run.trials, run.space, folder, run.info)
+    (chapter,) = chapters([run])
+    page = Shelf(tmp_path).look().chosen
+    assert page
+    first = ranked(page.trials, page.space, page.info)[0]
+    names = {run.best.key, ending.best[0].key, graph.key, summary.best(chapter)[0].key, first.trial.key}
+    assert len(names) == 1
+    assert run.best.repeats == len(first.errors) == 1
+    said = f"best {run.best.error:.2f} %"
+    async with opened(tmp_path) as pilot:
+        await pilot.press("2")
+        await flat(pilot, said)
+        await pilot.press("5")
+        await flat(pilot, f"key {run.best.key}")
+        await pilot.press("6")
+        await flat(pilot, said)
