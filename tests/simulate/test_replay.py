@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,8 @@ from engine.simulate.regret import Path as Found
 from engine.simulate.regret import Regrets, marks, regrets
 from engine.simulate.replay import random_search, replay
 from engine.simulate.strategies import chosen, searches
-from engine.simulate.table import Table, load
+from engine.simulate.table import NOTHING, Table, load
+from engine.simulate.text import text
 from engine.space.counting.sampling import Sampler
 from engine.space.graph import Graph
 from engine.strategies.asha import Asha
@@ -118,6 +121,19 @@ def test_a_find_that_diverges_elsewhere_leaves_no_mean_error_to_be_told() -> Non
         curve = found.plain()["curve"]
     assert [c["true"] for c in curve] == [None, 3.0, None]
     assert [c["true_error"] for c in curve] == [None, pytest.approx(stats.sem(true[:, 1]), abs=1e-4), None]
+
+
+def test_where_every_graph_diverged_in_a_repeat_there_is_no_floor_and_no_warning(held: Table) -> None:
+    right = held.right.copy()
+    right[:, 2, -1] = NOTHING
+    gone = replace(held, right=right)
+    paths = list(searches("random", gone, 30, range(6)))
+    assert not paths[2].finds
+    with np.errstate(all="raise"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = regrets("x", gone, paths, [5, 30, 100])
+        assert text(gone, [found]).count(" - ") > 0
+    assert all(c["true"] is None for c in found.plain()["curve"])
 
 
 def test_the_best_of_everything_has_no_regret_where_it_looked(held: Table) -> None:

@@ -40,7 +40,7 @@ from ktgtui.widgets.static_lines import Sketch
 from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
 
-FIXED = (Column("", 7, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
+FIXED = (Column("", 9, right=True), Column("error", 6, right=True), Column("+-", 5, right=True),
          Column("n", 2, right=True), Column("models", 17, least=92))
 AGAIN = Column("again acc %", 12, right=True)
 TEST = Column("test acc %", 12, right=True)
