@@ -124,7 +124,7 @@ def test_the_range_of_passes_is_their_least_and_most() -> None:
 
 def test_words_name_the_band_its_coverage_and_n() -> None:
     assert band(edf(np.arange(40.0))).words() == "simultaneous 95 % band, equal precision, n = 40"
-    assert band(edf(np.repeat(np.arange(20.0), 2))).words() == "simultaneous at least 95 % band, equal precision, n = 40"
+    assert band(edf(np.repeat(np.arange(20.0), 2))).words() == "simultaneous band of at least 95 %, equal precision, n = 40"
     assert "50 % of the space drawn" in band(edf(np.arange(40.0), fraction=0.5)).words()
     assert "the whole space was trained (n = 40)" in band(edf(np.arange(40.0), fraction=1.0)).words()
 
