@@ -53,13 +53,14 @@ class Band:
         return self.lower[below], self.upper[below]
 
     def words(self) -> str:
-        """`simultaneous 95 % band, equal precision, n = 240`: what a figure must say; `band of at least 95 %` where errors tie."""
+        """`simultaneous 95 % band, equal precision, n = 240`, `band of at least 95 %` where errors tie: what a figure must say."""
         if self.kind == "passes":
             return f"range of {self.n} passes (training noise; no sampling error, the whole space was trained)"
         if self.fraction >= 1:
             return f"the whole space was trained (n = {self.n}): no sampling width, one pass shows no training noise"
         ties = len(np.unique(self.breaks)) < len(self.breaks)
-        name = _WORDS[self.kind].format(f"{'band of at least ' if ties else ''}{100 * self.coverage:g} %{'' if ties else ' band'}")
+        percent = f"{100 * self.coverage:g} %"
+        name = _WORDS[self.kind].format(f"band of at least {percent}" if ties else f"{percent} band")
         share = f", {100 * self.fraction:.0f} % of the space drawn" if self.fraction >= 0.01 else ""
         return f"{name}, n = {self.n}{share}"
 
