@@ -53,7 +53,7 @@ class Band:
         return self.lower[below], self.upper[below]
 
     def words(self) -> str:
-        """`simultaneous 95 % band, equal precision, n = 240`, `band of at least 95 %` where errors tie: what a figure must say."""
+        """`simultaneous 95 % band, equal precision, n = 240`, `band of at least 95 %` where errors tie: to be said in figures."""
         if self.kind == "passes":
             return f"range of {self.n} passes (training noise; no sampling error, the whole space was trained)"
         if self.fraction >= 1:
