@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,10 +100,4 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
         space = replace(space, lineage=(*space.lineage, Ancestor(table.name, tuple(phrases))))
     evaluations = read_evaluations(folder)
     return Searched(folder, info, space, trials, trainings, table, kept, evaluations,
-                    best(_of(table, trials), space, info, evaluations))
-
-
-def _of(table: Sample, trials: Sequence[Trial]) -> Iterator[Trial]:
-    """All trials of the graphs in a sample, those without a result too: they tell how many repeats were drawn."""
-    keys = {t.key for t in table.trials}
-    return (t for t in trials if t.key in keys)
+                    best(trials, space, info, evaluations, {t.key for t in table.trials} if where else None))

@@ -32,7 +32,7 @@ def _graph(found: Evaluated, graph: Repeated, test: bool) -> str:
     lines = [f"{graph.key}  {graph.graph}", *table(graph, test)]
     seen, flattered = found.chosen.selected.get(graph.key), found.optimism(graph)
     if seen is not None and flattered is not None:
-        lines.append(f"    the search had seen {seen:.2f}: {flattered:+.2f} points of optimism in what the graph was chosen by")
+        lines.append(f"    the search had seen {seen:.2f}: {flattered:+.2f} points of optimism")
     if graph.diverged:
         lines.append(f"    {graph.diverged} of {len(graph.evaluations)} retrainings diverged and count in no figure")
     return "\n".join(lines)

@@ -98,7 +98,8 @@ def advice(found: Advised, steps: Sequence[Step], steady: Stability | None, scre
           for i, a, step in zip((1, 2, 3), shown, steps, strict=False)),
         f"* surely better than the space; lift: 1 if all graphs kept were in the best tenth of the {found.parent.n}, 0 if no "
         "better than all; intervals hold "
-        f"for all {len(found.ranked)} constraints and {found.looked} looks at once ({found.critical:.2f} standard errors)",
+        f"for all {len(found.ranked)} constraints ({len(shown)} shown) and {found.looked} looks at once "
+        f"({found.critical:.2f} standard errors)",
     ]
     if found.parent.fraction >= 1:
         parts.append("the whole space was trained, so intervals have no width: the noise of a training is not in them")

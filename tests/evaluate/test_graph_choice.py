@@ -115,6 +115,44 @@ def test_a_graph_that_diverged_in_a_repeat_does_not_compete() -> None:
     assert {r.key for r in best_graphs([*passes[:6], lost, passes[7]], SPACE, info())} == {GRAPHS[0].key, GRAPHS[1].key}
 
 
+def failed(number: int, graph: Graph, repeat: int, state: State = State.FAILED) -> Trial:
+    return msgspec.structs.replace(trial(number, graph, 0.0, repeat), state=state, accuracy=(None, None, None))
+
+
+def test_where_no_graph_has_every_repeat_as_many_as_there_are_count() -> None:
+    one = [trial(0, GRAPHS[0], 91.0), failed(1, GRAPHS[0], 1), trial(2, GRAPHS[0], 93.0, repeat=2)]
+    assert [r.errors for r in best_graphs(one, SPACE, info())] == [(9.0, 7.0)]
+    none = [*TRIALS[:3], *(failed(4 + i, g, 1, State.DIVERGED) for i, g in enumerate(GRAPHS[:3]))]
+    assert {r.errors for r in best_graphs(none, SPACE, info())} == {(9.0,), (7.0,)}
+    assert best(none, SPACE, info()).repeats == 1
+
+
+def test_graphs_that_do_not_compete_are_counted() -> None:
+    passes = [*TRIALS, *(trial(4 + i, g, 92.0, repeat=1) for i, g in enumerate(GRAPHS))]
+    found = best([*passes[:6], failed(6, GRAPHS[2], 1), passes[7]], SPACE, info())
+    assert found.apart == 2, "one failed in the second pass, one was at chance in the first"
+    assert found.words().endswith("; 2 graphs apart, without a result in every repeat")
+
+
+def test_trials_recorded_beforehand_tell_of_no_pass() -> None:
+    """Graphs that need no training have all their trials at once."""
+    light = [failed(10 + r, GRAPHS[3], r, State.UNTAUGHT) for r in range(5)]
+    for strategy in ({}, {"interleaved": True}):
+        assert len(best_graphs([*TRIALS[:3], *light], SPACE, info(**strategy))) == 3
+
+
+def test_graphs_that_share_a_training_are_one_among_equal_ones() -> None:
+    alike = [msgspec.structs.replace(t, training=f"{'a' if t.number else 'b'}.0") for t in TRIALS[1:3]]
+    shared = [msgspec.structs.replace(t, training="a.0") for t in TRIALS[1:3]]
+    found, one = best(alike, SPACE, info()), best(shared, SPACE, info())
+    assert (found.tied, found.trainings, one.tied, one.trainings) == (2, 1, 2, 1)
+    assert one.words().startswith("best 7.00 %, 2 graphs tie (1 training); ")
+    assert one.chosen_by() is None
+    again_both = [again(GRAPHS[1], 90.0), again(GRAPHS[2], 90.0)]
+    assert best(shared, SPACE, info(), again_both).optimism.basis == "its 1 retraining"
+    assert best(TRIALS[1:3], SPACE, info(), again_both).optimism.basis == "2 retrainings of 2 equal graphs"
+
+
 def test_means_of_as_many_wrong_images_tie_though_records_round() -> None:
     """461 + 459 right of 476 is 460 + 460, but the sums of what is kept to 4 decimals differ."""
     a, b = GRAPHS[:2]

@@ -13,6 +13,8 @@ from engine.analysis.repeats.retrained import repeated
 from engine.analysis.sample import Floats
 from engine.store.files.evaluations import Evaluation
 
+FREE = 4
+"""Degrees of freedom from which retrainings tell the noise: of one graph five. With one a tenth of runs was told a noise of 0."""
 GRID = 200
 """Points of the distribution of true errors that is fitted."""
 BINS = 10
@@ -44,7 +46,7 @@ def optimism(
 
     Where some of the best were trained again, the mean of all these says it: the best of them was chosen by its
     retrainings, so those alone would flatter it again. Else the noise of a training does, known from repeats or, in one
-    pass, from any graphs that were trained again twice: `expected_error` of what was seen.
+    pass, from graphs of the better half that were trained again: `expected_error` of what was seen.
     """
     again = {r.key: r.target.validation for r in repeated(evaluations) if r.target.validation}
     seen, repeats = fmean(errors[best[0]]), len(errors[best[0]])
@@ -56,9 +58,10 @@ def optimism(
     if (noise := _between_repeats(errors, means)) is not None:
         expected = expected_error(means, seen, noise / repeats**0.5)
         return Optimism(expected - seen, f"the noise between {_count(repeats, 'repeat')}")
-    several = [found for found in again.values() if found.std is not None]
-    if several and len(means) > 1:
-        free = sum(len(found.values) - 1 for found in several)
+    middle = median(means.values())
+    several = [found for key, found in again.items() if found.std is not None and means.get(key, middle) <= middle]
+    free = sum(len(found.values) - 1 for found in several)
+    if free >= FREE and len(means) > 1:
         variance = sum((len(found.values) - 1) * (found.std or 0.0) ** 2 for found in several) / free
         points = expected_error(means, seen, (variance / repeats) ** 0.5) - seen
         return Optimism(points, f"the noise of {_count(len(several), 'graph')} trained again")
@@ -68,9 +71,11 @@ def optimism(
 def _between_repeats(errors: Mapping[str, Sequence[float]], means: Mapping[str, float]) -> float | None:
     """Standard deviation (%) of a training, of the better half of the graphs: broken ones are noisier. None if not known."""
     middle = median(means.values())
-    better = [(key, value) for key, held in errors.items() if means[key] <= middle for value in held]
-    found = between_repeats(np.array([value for _, value in better]), [key for key, _ in better])
-    return None if found is None else found.replicate
+    every = [(key, value) for key, held in errors.items() for value in held]
+    for rows in ([(key, value) for key, value in every if means[key] <= middle], every):
+        if found := between_repeats(np.array([value for _, value in rows]), [key for key, _ in rows]):
+            return found.replicate
+    return None
 
 
 def expected_error(means: Mapping[str, float], seen: float, noise: float) -> float:
@@ -93,7 +98,7 @@ def expected_error(means: Mapping[str, float], seen: float, noise: float) -> flo
         joint = likelihood * weights
         weights = number @ (joint / joint.sum(axis=1, keepdims=True)) / number.sum()
     posterior = _density(np.array([seen]), grid, noise)[0] * weights
-    return float(posterior @ grid / posterior.sum())
+    return max(seen, float(posterior @ grid / posterior.sum()))
 
 
 def _density(values: Floats, grid: Floats, noise: float) -> Floats:

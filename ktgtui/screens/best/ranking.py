@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 
 from engine.analysis.ranking import ALONE, competing, mean_errors, retrained_errors
 from engine.analysis.repeats.retrained import Figure, Repeated, repeated
+from engine.analysis.sample import DIGITS
 from engine.analysis.ties import Place, places
 from engine.space.graph import Graph
 from engine.space.space import Space
@@ -34,6 +35,8 @@ class Ranked:
     """Its repeats that have a result, of a competing one those it is judged by; at least one."""
     again: Repeated | None = None
     """What its retrainings with fresh seeds came to."""
+    exact: tuple[float, ...] = ()
+    """Validation error (%) of each repeat, free of the rounding of records, where it is known."""
 
     @property
     def is_drawn(self) -> bool:
@@ -48,7 +51,7 @@ class Ranked:
     @cached_property
     def errors(self) -> tuple[float, ...]:
         """Validation error (%) of each repeat."""
-        return tuple(t.error for t in self.trials if t.error is not None)
+        return self.exact or tuple(t.error for t in self.trials if t.error is not None)
 
     @cached_property
     def graph(self) -> Graph:
@@ -57,7 +60,7 @@ class Ranked:
     @property
     def error(self) -> float:
         """Mean over the repeats."""
-        return fmean(self.errors)
+        return round(fmean(self.errors), DIGITS)
 
     @property
     def spread(self) -> float | None:
@@ -94,15 +97,15 @@ def ranked(
 ) -> tuple[Ranked, ...]:
     """Graphs as `engine.analysis.ranking.best_graphs` has them; below them those that do not compete, by mean error."""
     held = competing(trials, space, info)
-    errors = {key: fmean(e) for key, e in mean_errors(held, space).items()}
+    errors = mean_errors(held, space)
     again = {r.key: r for r in repeated(evaluations)}
-    order = places(errors, info.seed, retrained_errors(evaluations))
+    order = places({key: fmean(e) for key, e in errors.items()}, info.seed, retrained_errors(evaluations, space))
     others: dict[str, list[Trial]] = {}
     for trial in trials:
         if trial.error is not None and trial.key not in held:
             others.setdefault(trial.key, []).append(trial)
     rest = (Ranked(ALONE, tuple(found), again.get(key)) for key, found in others.items())
-    return (*(Ranked(place, tuple(held[key]), again.get(key)) for key, place in order.items()),
+    return (*(Ranked(place, tuple(held[key]), again.get(key), errors[key]) for key, place in order.items()),
             *sorted(rest, key=lambda r: (r.error, r.trial.key)))
 
 

@@ -61,7 +61,7 @@ def test_graphs_that_tie_as_the_best_are_counted() -> None:
     trials, trainings = whole(2)
 
     def said(tied: int) -> str:
-        best = Best("a", 12.5, 2, tied, 0, Optimism(None, "one pass"))
+        best = Best("a", 12.5, 2, tied, tied, 0, 0, Optimism(None, "one pass"))
         return certify(SPACE, trials, trainings, 2, best).words()
 
     assert "none missing, 3 tie as the best at 12.50 %, sha256 " in said(3)

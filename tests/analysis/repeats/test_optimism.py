@@ -69,9 +69,9 @@ def test_from_any_graphs_trained_again_it_is_told_in_one_pass_too() -> None:
     for seed in range(60):
         errors, truth = drawn(seed, 1)
         best, rng = lowest(errors), np.random.default_rng(seed + 1000)
-        others = [e for key in ("7", "8", "9") for e in again(key, (truth[int(key)] + rng.normal(0, NOISE, 5)).tolist())]
+        others = [e for key in map(str, range(7, 37)) for e in again(key, (truth[int(key)] + rng.normal(0, NOISE, 5)).tolist())]
         found = optimism(errors, [best], [e for e in others if e.key != best])
-        assert found.basis.endswith("graphs trained again")
+        assert found.basis.endswith("trained again")
         expected.append(found.points)
         lost.append(truth[int(best)] - errors[best][0])
     assert np.mean(expected) == pytest.approx(np.mean(lost), abs=3 * np.std(lost) / np.sqrt(len(lost)) + 0.1)
@@ -100,7 +100,15 @@ def test_one_pass_knows_nothing(evaluations: list[Evaluation]) -> None:
 def test_equal_graphs_and_no_noise_have_none() -> None:
     assert optimism(dict.fromkeys("abcd", (3.0, 3.0)), [*"abcd"]).points == 0.0
     assert optimism({"a": (3.0, 3.0), "b": (4.0, 4.0), "c": (3.0, 3.0)}, ["a"]).points == 0.0
-    assert optimism({"a": (3.0,), "b": (3.0,)}, ["a"], again("c", [4.0, 5.0])).points == 0.0
+    assert optimism({"a": (3.0,), "b": (3.0,)}, ["a"], again("c", [4.0, 5.0, 4.0, 6.0, 5.0])).points == 0.0
+
+
+def test_noise_is_not_told_from_one_pair_nor_from_a_broken_graph() -> None:
+    errors = {k: (float(i),) for i, k in enumerate("abcdefgh")}
+    assert optimism(errors, ["a"], again("b", [4.0, 4.0])) == Optimism(None, "one pass")
+    assert optimism(errors, ["a"], again("h", [80.0, 20.0, 50.0, 10.0, 70.0])) == Optimism(None, "one pass")
+    assert optimism(errors, ["a"], again("b", [4.0, 4.5, 4.0, 5.0, 4.2])).basis == "the noise of 1 graph trained again"
+    assert optimism({"a": (3.0, 3.5), "b": (9.0, 9.1)}, ["a"]).basis == "the noise between 2 repeats"
 
 
 def test_ten_thousand_graphs_are_no_matter() -> None:
