@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+STILL = 4
+"""Readings in a row, 0.05 s apart, that a cursor at rest does not change."""
 PATIENCE = 60.0
 """Seconds before a wait is given up; a wait that succeeds ends at once."""
 
@@ -55,12 +57,15 @@ class TmuxProgram:
         self._tmux("send-keys", "-t", "s", "-l", text)
 
     def move(self, key: str) -> None:
-        """Press a key that moves the cursor, and see it move: text typed ahead of a moving focus lands before it."""
+        """Press a key that moves the cursor, and see it come to rest elsewhere: text typed ahead of a moving focus lands
+        before it, and while a page is painted the cursor passes through other places."""
         before, begun = self._cursor, time.monotonic()
         self.press(key)
-        while self._cursor == before:
+        seen = [before]
+        while seen[-1] == before or len(seen) < STILL or len({*seen[-STILL:]}) > 1:
             assert time.monotonic() - begun < PATIENCE, f"{key} did not move the cursor:\n{self.screen}"
             time.sleep(0.05)
+            seen.append(self._cursor)
 
     @property
     def _cursor(self) -> str:
