@@ -33,6 +33,7 @@ QUICK = 150
 
 def searched(tmux: TmuxProgram, number: int, quick: bool) -> float:
     """The form is open: start its search and wait for the next stop; seconds."""
+    tmux.settle()
     if quick and number < STEPS:
         filled(tmux, f"random {QUICK}", f"{QUICK} graphs, ")
     if quick:

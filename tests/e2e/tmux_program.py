@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-STILL = 4
+NOWHERE = "0,0"
+"""The cursor while no field has the focus."""
+STILL = 6
 """Readings in a row, 0.05 s apart, that a cursor at rest does not change."""
 PATIENCE = 60.0
 """Seconds before a wait is given up; a wait that succeeds ends at once."""
@@ -57,15 +59,20 @@ class TmuxProgram:
         self._tmux("send-keys", "-t", "s", "-l", text)
 
     def move(self, key: str) -> None:
-        """Press a key that moves the cursor, and see it come to rest elsewhere: text typed ahead of a moving focus lands
-        before it, and while a page is painted the cursor passes through other places."""
-        before, begun = self._cursor, time.monotonic()
+        """Press a key that moves the cursor, and see it come to rest elsewhere: keys sent while the focus moves still go where
+        it was, and while a page is painted the cursor passes through other places."""
+        before = self.settle()
         self.press(key)
-        seen = [before]
-        while seen[-1] == before or len(seen) < STILL or len({*seen[-STILL:]}) > 1:
-            assert time.monotonic() - begun < PATIENCE, f"{key} did not move the cursor:\n{self.screen}"
+        self.settle(before)
+
+    def settle(self, before: str = NOWHERE) -> str:
+        """Where the cursor rests, once that is in a field and not `before`: a form just painted takes no text yet."""
+        begun, seen = time.monotonic(), [before]
+        while seen[-1] in (NOWHERE, before) or len({*seen[-STILL:]}) > 1:
+            assert time.monotonic() - begun < PATIENCE, f"the cursor never came to rest elsewhere:\n{self.screen}"
             time.sleep(0.05)
             seen.append(self._cursor)
+        return seen[-1]
 
     @property
     def _cursor(self) -> str:
