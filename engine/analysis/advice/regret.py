@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from engine.analysis.sample import DIGITS, Floats, Mask, Sample
 from engine.analysis.ties import cut, part_of_best
 
@@ -48,11 +50,10 @@ class Regret:
 
 def regret(sample: Sample, kept: Mask) -> Regret:
     """The regret of keeping the rows `kept` [n] of a sample; in several passes a graph counts once among the best."""
-    errors = sample.errors
-    best = [(t.key, bool(k)) for t, k, e in zip(sample.trials, kept, errors, strict=True) if e == errors.min()]
-    keys = {key for key, _ in best}
-    return Regret(_lost(errors, kept, 0.01), _lost(errors, kept, 0.05), float(errors.min()), len(keys),
-                  len({key for key, stays in best if stays}))
+    errors, lowest = sample.errors, float(sample.errors.min())
+    best = np.flatnonzero(errors == lowest)
+    tied, stay = ({sample.trials[i].key for i in rows} for rows in (best, best[kept[best]]))
+    return Regret(_lost(errors, kept, 0.01), _lost(errors, kept, 0.05), lowest, len(tied), len(stay))
 
 
 def _lost(errors: Floats, kept: Mask, share: float) -> Interval:
