@@ -1,4 +1,4 @@
-"""Durations and sizes as short text."""
+"""Durations, sizes and numbers of things as short text."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def duration(seconds: float | None) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60:02} min"
     return f"{minutes // 1440} d {minutes % 1440 // 60:02} h"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 graph`, `1,134 graphs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def data_size(size: float) -> str:

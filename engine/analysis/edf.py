@@ -79,10 +79,6 @@ class Edf:
         ends = np.append(distinct, distinct[-1:])
         return ends, np.append(self.at(distinct), np.ones(len(distinct[-1:])))
 
-    def why_empty(self) -> str:
-        """What to say in place of a curve without graphs."""
-        return f"no graph is above chance (left out: {self.left_out})" if self.left_out.chance else "no graph with a result yet"
-
     def legend(self) -> str:
         """`through  n = 285 (120 inherited)  median 31.2 %  best 26.9 %`: no curve is drawn without its n."""
         if not self.n:

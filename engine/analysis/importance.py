@@ -27,7 +27,7 @@ ENOUGH = 5
 seen to explain a third of the spread, surely."""
 TOPS = (0.01, 0.05, 0.10)
 LEAST_SPREAD = 0.25
-"""Sum of squares of ranks below which a resample has one rank only: two ranks make at least 1 - 1/n, rounding at most 1e-3."""
+"""Sum of squares of ranks below which a resample has one rank only: two ranks make at least 1 - 1/n, rounding far less."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from engine.analysis.constraint_mask import holding
-from engine.analysis.ranking import Best, best
+from engine.analysis.ranking import Best, Ranking, rank
 from engine.analysis.sample import Sample, sample
 from engine.errors import AnalysisError
 from engine.space.space import Ancestor, Space
@@ -35,13 +36,21 @@ class Searched:
     """By training id; empty unless asked for."""
     evaluations: Sequence[Evaluation] = ()
     """Graphs of the run trained again with fresh seeds."""
-    best: Best | None = None
-    """The best graph of the sample over its repeats, how many tie with it and what choosing it is worth."""
 
     @property
     def unsealed(self) -> str | None:
         """That the run's test set was opened, in words; None if it is unseen."""
         return remark(self.evaluations)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The graphs of the sample, best first, each over its repeats (also where the sample holds their means)."""
+        return rank(self.trials, self.space, self.info, self.evaluations, {t.key for t in self.sample.trials})
+
+    @property
+    def best(self) -> Best | None:
+        """The best graph of the sample, how many tie with it and what choosing it is worth."""
+        return self.ranking.best
 
     @property
     def is_complete(self) -> bool:
@@ -98,6 +107,4 @@ def read(folder: Path, *, where: Sequence[str] = (), curves: bool = False) -> Se
                                 "look at a wider constraint")
         table = table.where(rows, f"{table.name} where {' and '.join(map(str, phrases))}")
         space = replace(space, lineage=(*space.lineage, Ancestor(table.name, tuple(phrases))))
-    evaluations = read_evaluations(folder)
-    return Searched(folder, info, space, trials, trainings, table, kept, evaluations,
-                    best(trials, space, info, evaluations, {t.key for t in table.trials} if where else None))
+    return Searched(folder, info, space, trials, trainings, table, kept, read_evaluations(folder))

@@ -16,6 +16,7 @@ from engine.errors import AnalysisError
 from engine.space.catalogue import CUTOFF, is_open
 from engine.space.graph import Edge, Graph, edges, positions
 from engine.space.protocol import Protocol
+from engine.store.files.evaluations import Evaluation
 from engine.store.records import State, Trial
 
 Floats = npt.NDArray[np.float64]
@@ -80,8 +81,8 @@ def with_results(trials: Iterable[Trial], chance: float) -> tuple[list[Trial], L
     return kept, LeftOut(**out)
 
 
-def exact_errors(trials: Sequence[Trial], images: int) -> Floats:
-    """Errors (%) of trials that have one, shape [n], as so many wrong of `images`, free of the rounding of records.
+def exact_errors(trials: Sequence[Trial | Evaluation], images: int) -> Floats:
+    """Errors (%) of trials or retrainings that have one, as so many wrong of `images`, shape [n]: free of records' rounding.
 
     Without it two graphs with as many wrong images over two repeats differ in the fifth decimal of their means. What is no
     such share stays as it is.

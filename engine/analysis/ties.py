@@ -7,6 +7,7 @@ at the cut by share, and a rank is the mean of the places it ties for: each is t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,6 +16,9 @@ import numpy as np
 
 from engine.analysis.sample import DIGITS, Floats, Sample
 from engine.errors import AnalysisError
+
+BY_LOT = "drawn by lot from the search seed and the key"
+"""What settles which of several equal graphs comes first (`places`), in words."""
 
 
 def part_of_best(errors: Floats, share: float) -> Floats:
@@ -98,14 +102,12 @@ def places(errors: Mapping[str, float], seed: int, retrained: Mapping[str, float
     again = retrained or {}
     rounded = {key: round(error, DIGITS) for key, error in errors.items()}
 
-    def standing(key: str) -> tuple[float, float, bytes]:
+    def by_error(key: str) -> tuple[float, float, bytes]:
         return rounded[key], again.get(key, np.inf), blake2b(f"{seed} {key}".encode(), digest_size=8).digest()
 
-    order = sorted(rounded, key=standing)
-    number: dict[float, int] = {}
-    for error in rounded.values():
-        number[error] = number.get(error, 0) + 1
-    first: dict[float, int] = {}
-    for place, key in enumerate(order, 1):
-        first.setdefault(rounded[key], place)
-    return {key: Place(first[rounded[key]], number[rounded[key]]) for key in order}
+    number = Counter(rounded.values())
+    before, shared = 0, {}
+    for error in sorted(number):
+        shared[error] = Place(before + 1, number[error])
+        before += number[error]
+    return {key: shared[rounded[key]] for key in sorted(rounded, key=by_error)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.ranking import competing, mean_errors
+from engine.analysis.ranking import rank
 from engine.analysis.repeats.retrained import Repeated, repeated
 from engine.errors import AnalysisError, TrainingError
 from engine.evaluate.graph_choice import chosen
@@ -18,7 +18,7 @@ from engine.store.files.evaluations import FRESH, WEIGHTS, EvaluationFile, read_
 from engine.store.folder import space_of
 from engine.store.log.durable import disk, replace_file
 from engine.store.reader import RunReader
-from engine.store.records import RunInfo, Trial
+from engine.store.records import RunInfo
 
 if TYPE_CHECKING:
     from engine.evaluate.retraining import Going, Options
@@ -72,13 +72,10 @@ def choose(folder: Path, wanted: Sequence[str]) -> Chosen:
         trials, trainings, info = reader.trials, reader.trainings, reader.info
         space = space_of(folder, info)
     walls = [t.wall for t in trainings.values() if t.wall > 0]
-    graphs, notes = chosen(wanted, trials, space, folder, info, read_evaluations(folder))
-    seconds = sum(walls) / len(walls) if walls else None
-    return Chosen(folder, info, space, tuple(graphs), _selected(trials, space, info), seconds, tuple(notes))
-
-
-def _selected(trials: Sequence[Trial], space: Space, info: RunInfo) -> dict[str, float]:
-    return {key: 100 - fmean(errors) for key, errors in mean_errors(competing(trials, space, info), space).items()}
+    ranking = rank(trials, space, info, read_evaluations(folder))
+    graphs, notes = chosen(wanted, ranking, trials, space, folder)
+    selected = {key: 100 - fmean(errors) for key, errors in ranking.errors.items()}
+    return Chosen(folder, info, space, tuple(graphs), selected, sum(walls) / len(walls) if walls else None, tuple(notes))
 
 
 def evaluate(chosen: Chosen, options: Options) -> Iterator[Going]:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Container, Sequence
 from pathlib import Path
 
-from engine.analysis.ranking import Ranked, best_graphs, why_none
+from engine.analysis.ranking import Ranked, Ranking, why_none
+from engine.analysis.ties import BY_LOT
 from engine.errors import AnalysisError, SpaceError
 from engine.space.graph import Graph
 from engine.space.reference_graphs import dml
 from engine.space.space import Space
-from engine.store.files.evaluations import Evaluation
-from engine.store.records import RunInfo, Trial
+from engine.store.records import Trial
 
 FORMS = ("best, topN (top5), ties (all that tie as the best, tiesN for at most N), dml (all edges through, of the best graph's "
          "models), a graph's key, or its text in quotes")
@@ -21,24 +21,22 @@ TIES = 20
 
 
 def chosen(
-    wanted: Sequence[str], trials: Sequence[Trial], space: Space, folder: Path, info: RunInfo,
-    evaluations: Sequence[Evaluation] = (),
+    wanted: Sequence[str], ranking: Ranking, trials: Sequence[Trial], space: Space, folder: Path
 ) -> tuple[list[Graph], list[str]]:
     """The canonical graphs that `wanted` names, each once, and what must be said where equal graphs were left out.
 
     Raises AnalysisError for what names none.
     """
-    ranked = best_graphs(trials, space, info, evaluations)
     found: dict[str, Graph] = {}
     said: list[str] = []
     for name in wanted:
         if name in ("best", "dml") or re.fullmatch(r"top[1-9]\d*|ties([1-9]\d*)?", name):
-            if not ranked:
+            if not ranking.places:
                 raise AnalysisError(f"{folder}: {why_none(trials, space)}, so there is no {name}",
                                     "look at another run, or let this one go on if it has not ended")
-            taken = _ranked(name, ranked)
-            graphs = [r.graph for r in taken] if name != "dml" else [dml(ranked[0].graph.models).canonical()]
-            said += _left_out(taken, {e.key for e in evaluations})
+            taken = ranking.graphs(_number(name, ranking))
+            graphs = [r.graph for r in taken] if name != "dml" else [dml(taken[0].graph.models).canonical()]
+            said += _left_out(taken, {e.key for e in ranking.evaluations})
         else:
             graphs = _named(name, trials, folder)
         for graph in graphs:
@@ -47,11 +45,11 @@ def chosen(
     return list(found.values()), list(dict.fromkeys(said))
 
 
-def _ranked(name: str, ranked: Sequence[Ranked]) -> Sequence[Ranked]:
-    """The graphs of `best`, `dml` (whose models the best graph has), `top5` and `ties`."""
+def _number(name: str, ranking: Ranking) -> int:
+    """How many graphs `best`, `dml` (whose models the best graph has), `top5` and `ties` are."""
     if name.startswith("ties"):
-        return ranked[: min(ranked[0].place.tied, int(name[4:] or TIES))]
-    return ranked[: int(name[3:]) if name.startswith("top") else 1]
+        return min(next(iter(ranking.places.values())).tied, int(name[4:] or TIES))
+    return int(name[3:]) if name.startswith("top") else 1
 
 
 def _left_out(taken: Sequence[Ranked], again: Container[str]) -> list[str]:
@@ -60,10 +58,10 @@ def _left_out(taken: Sequence[Ranked], again: Container[str]) -> list[str]:
     own = [r for r in taken if r.place == last]
     if len(own) == last.tied:
         return []
-    rule = "drawn by lot from the search seed and the key"
+    rule = BY_LOT
     if before := sum(r.key in again for r in own):
-        rule = ("the best of those trained again before" if before == len(own) else
-                f"{before} of them trained again before, the others {rule}")  # fmt: skip
+        trained = "trained again before"
+        rule = f"the best of those {trained}" if before == len(own) else f"{before} of them {trained}, the others {BY_LOT}"
     more = f"; engine.evaluate --graph ties{'' if last.tied <= TIES else last.tied} takes all" if last.first == 1 else ""
     return [f"{len(own)} of the {last.tied:,} graphs that tie at {taken[-1].error:.2f} %: {rule}{more}"]
 

@@ -128,8 +128,7 @@ def _final(chapter: Chapter) -> Section:
     top = summary.best(chapter)
     named = summary.references(chapter, top[0])
     marks = [Mark(r.name, r.ranked.error) for r in named if r.name.startswith(MARKED)]
-    named_places = summary.places(chapter)
-    shown: list[tuple[str, Ranked]] = [(named_places[r.key], r) for r in top[:2]]
+    shown: list[tuple[str, Ranked]] = [(f"best {r.place}", r) for r in top[:2]]
     shown += [(r.name, r.ranked) for r in named[:1]]
     graphs = [(f"{n}: {100 - r.error:.2f} %", r.graph, r.accuracy) for n, r in shown]
     lines = "; ".join(f"{m.label} {m.error:.2f} %" for m in marks) or "no named graph of these nodes in the run"

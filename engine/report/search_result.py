@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.analysis.edf import Edf, of_trials, resolution, resolution_words
-from engine.analysis.ranking import ALONE, Best, Ranked, best, best_graphs, over_repeats, why_none
+from engine.analysis.ranking import UNRANKED, Best, Ranked, over_repeats, rank, why_none
 from engine.analysis.run_sample import UNIFORM
 from engine.report.figures.terminal_plot import Mark, edf_plot
 from engine.space.catalogue import CUTOFF, THROUGH
@@ -36,9 +36,9 @@ class Result:
     outcomes: dict[str, int]
     complete: bool
     best: tuple[Ranked, ...]
-    found: Best | None
+    choice: Best | None
     """The first of those, how many tie with it and what choosing it is worth; None if no graph has a result above chance."""
-    none: str
+    why_none: str
     """Why there is no best graph; empty if there is one."""
     reference: Ranked | None
     """DML (every edge through, node losses summed) of the best graph's nodes, trained in this run."""
@@ -61,9 +61,9 @@ class Result:
             "total": self.info.total,
             "outcomes": self.outcomes,
             "best": [_plain(r) for r in self.best],
-            "tied": 0 if self.found is None else self.found.tied,
-            "optimism": None if self.found is None else asdict(self.found.optimism),
-            "resolution": resolution(self.space.protocol.validation, len(self.best[0].errors) if self.best else 1),
+            "tied": 0 if self.choice is None else self.choice.tied,
+            "optimism": None if self.choice is None else asdict(self.choice.optimism),
+            "resolution": resolution(self.space.protocol.validation, self.choice.repeats if self.choice else 1),
             "reference": None if self.reference is None else {"name": "dml", **_plain(self.reference)},
             "wall": self.wall,
             "folder": str(self.folder),
@@ -76,17 +76,18 @@ def result(
     """Compute the result of a run from its records. Raises StoreError if its evaluations are damaged."""
     space, evaluations = space_of(folder, info), read_evaluations(folder)
     seen = Counter(t.state for t in trials)
-    ranked = best_graphs(trials, space, info, evaluations)
+    ranking = rank(trials, space, info, evaluations)
+    listed = ranking.graphs(BEST)
     return Result(
         folder=folder,
         space=space,
         info=info,
         outcomes={s.value: seen[s] for s in State},
         complete=info.total is not None and len(trials) >= info.total,
-        best=tuple(ranked[:BEST]),
-        found=best(trials, space, info, evaluations),
-        none="" if ranked else why_none(trials, space),
-        reference=_reference(ranked[0], trainings) if ranked else None,
+        best=tuple(listed),
+        choice=ranking.best,
+        why_none="" if listed else why_none(trials, space),
+        reference=_reference(listed[0], trainings) if listed else None,
         edf=of_trials(trials, space.protocol, space.name),
         wall=wall,
     )
@@ -102,7 +103,7 @@ def _reference(best: Ranked, trainings: dict[str, Training]) -> Ranked | None:
 def _plain(ranked: Ranked) -> dict[str, Any]:
     return {
         "key": ranked.key,
-        **({"place": ranked.place.first, "tied": ranked.place.tied} if ranked.place != ALONE else {}),
+        **({"place": ranked.place.first, "tied": ranked.place.tied} if ranked.place != UNRANKED else {}),
         "graph": str(ranked.graph),
         "gates": {str(e): g for e, g in ranked.graph.items()},
         "error": round(ranked.error, 4),
@@ -115,11 +116,11 @@ def text(shown: Result, width: int, *, colour: bool, plain: bool) -> str:
     """The ending as text; the plot is as wide as `width` allows, and the table of three nodes fits 80 columns."""
     width = max(60, min(width, 120))
     parts = [_headline(shown)]
-    if shown.best:
+    if shown.choice:
         marks = [Mark("DML of the same nodes", shown.reference.error)] if shown.reference else []
-        parts += [_table(shown), edf_plot([shown.edf], width, 16, colour=colour, marks=marks, plain=plain)]
+        parts += [_table(shown, shown.choice), edf_plot([shown.edf], width, 16, colour=colour, marks=marks, plain=plain)]
     else:
-        parts.append(shown.none)
+        parts.append(shown.why_none)
     parts.append(f"run folder  {shown.folder}\nnext        {next_step(shown)}")
     return "\n\n".join(parts)
 
@@ -143,7 +144,7 @@ def _headline(shown: Result) -> str:
     return f"{head} ({told})" if told else head
 
 
-def _table(shown: Result) -> str:
+def _table(shown: Result, best: Best) -> str:
     headed = edges(shown.space.nodes)
     rows = [(str(r.place), r) for r in shown.best]
     if shown.reference:
@@ -156,14 +157,11 @@ def _table(shown: Result) -> str:
         lines.append(f"{name:>{wide}}  {ranked.error:7.2f}  {gates}{' '.join(ranked.graph.models)}".rstrip())
     used = sorted({CUTOFF, *(g for _, r in rows for g in r.graph.gates)})
     notes = [", ".join(f"{_short(g)} = {g}" for g in used) + "; y the label, 1 the target"]
-    if len(shown.best[0].errors) > 1:
-        notes.append(f"errors are means of {len(shown.best[0].errors)} repeats")
     last = shown.best[-1].place
     if last.first + last.tied - 1 > BEST:
         notes.append(f"{last.tied:,} graphs tie at {shown.best[-1].error:.2f} %; their gates do not decide which are listed")
-    if shown.found:
-        notes += [shown.found.words(), *filter(None, [shown.found.chosen_by()])]
-    notes.append(f"{resolution_words(shown.space.protocol.validation, len(shown.best[0].errors))}, nothing finer is told apart")
+    notes += [best.words(), *filter(None, [best.chosen_by()])]
+    notes.append(f"{resolution_words(shown.space.protocol.validation, best.repeats)}, nothing finer is told apart")
     return "\n".join([*lines, *("     " + note for note in notes)])
 
 

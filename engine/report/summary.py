@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from engine.analysis.diagnostics.certificate import certify
 from engine.analysis.diagnostics.trajectory import trajectory
 from engine.analysis.edf import resolution_words
-from engine.analysis.ranking import Ranked, best_graphs
+from engine.analysis.ranking import Ranked
 from engine.analysis.repeats.retrained import Repeated, Which, difference, repeated
 from engine.report.lineage import Chapter
 from engine.report.tables import Table
@@ -76,14 +76,8 @@ def _duration(seconds: float) -> str:
 
 
 def best(chapter: Chapter) -> list[Ranked]:
-    """The best graphs of a run, as `engine.analysis.ranking` has them."""
-    run = chapter.run
-    return best_graphs(run.trials, run.space, run.info, run.evaluations)[:BEST]
-
-
-def places(chapter: Chapter) -> dict[str, str]:
-    """`best 1` or `best 2-31`, by the keys of `best`: a graph that ties says so."""
-    return {r.key: f"best {r.place}" for r in best(chapter)}
+    """The best graphs of a run."""
+    return chapter.run.ranking.graphs(BEST)
 
 
 def references(chapter: Chapter, of: Ranked) -> list[Reference]:
@@ -122,8 +116,7 @@ def results(chapter: Chapter) -> Table:
     """Table 2: the best graphs beside the named ones; validation accuracy, mean and deviation over repeats."""
     top, chosen = best(chapter), chapter.run.best
     assert chosen is not None, "a sample has a graph above chance"
-    named = places(chapter)
-    rows = [(named[r.key], *_measured(r)) for r in top]
+    rows = [(f"best {r.place}", *_measured(r)) for r in top]
     rows += [(ref.name, *_measured(ref.ranked)) for ref in references(chapter, top[0])]
     caption = (f"Space {chapter.run.space.name}: validation accuracy of the target, mean ± standard deviation over repeats. The "
                f"best graphs were chosen by these numbers, which flatters them: {chosen.optimism.words()}")
@@ -135,7 +128,7 @@ def retrained(chapter: Chapter) -> Table | None:
     found = repeated(chapter.run.evaluations)
     if not found:
         return None
-    chosen = places(chapter)
+    chosen = {r.key: f"best {r.place}" for r in best(chapter)}
     of = {r.key: r.evaluations for r in found}
     kinds: list[Which] = ["validation", "test"] if any(r.target.test for r in found) else ["validation"]
     rows = []

@@ -31,6 +31,7 @@ class FollowedRun:
         self._reader: RunReader | None = None
         self._space: Space | None = None
         self._edf: Edf | None = None
+        self._tied = 0
         self._trials: tuple[Trial, ...] = ()
         self._trainings: dict[str, Training] = {}
         self._log = LogTail(folder)
@@ -59,6 +60,7 @@ class FollowedRun:
         if trials is not None:
             self._edf = of_trials(trials, self._space.protocol, self._space.name)
             self._trials = tuple(trials)
+            self._tied = len({t.key for t in trials if t.error is not None and abs(t.error - self._edf.best) < KEPT})
             self._trainings = self._reader.trainings
             self._detail = None
         return self._described(self._reader, self._space, update.finished, update.messages)
@@ -84,7 +86,7 @@ class FollowedRun:
             self._edf.n,
             sum(t.state is State.FAILED for t in self._trials),
             (status.message if status else "") or (messages[0] if messages and not live else ""),
-            tied=len({t.key for t in self._trials if t.error is not None and abs(t.error - self._edf.best) < KEPT}),
+            tied=self._tied,
         )
 
     def detail(self, trainings: tuple[str, ...]) -> RunDetail | None:

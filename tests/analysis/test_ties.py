@@ -27,7 +27,7 @@ from engine.analysis.diagnostics.certificate import certify
 from engine.analysis.edf import by_pass, of_sample, of_trials
 from engine.analysis.importance import importance, winners
 from engine.analysis.neighbours import Known, neighbours
-from engine.analysis.ranking import best, best_graphs
+from engine.analysis.ranking import rank
 from engine.analysis.repeats.noise import noise
 from engine.analysis.repeats.paired import paired
 from engine.analysis.sample import Sample, sample
@@ -86,8 +86,9 @@ def everything(trials: Sequence[Trial], evaluations: Sequence[Evaluation] = ()) 
         "passes": [to_json.edf(e) for e in by_pass(table)], "range of passes": numbers(passes(by_pass(table))),
         "bands": [numbers(band(of_sample(table), kind=kind)) for kind in KINDS],
         "noise": said(lambda: asdict(noise(table))),
-        "best": to_json.best(best(trials, SPACE, INFO, evaluations)),
-        "graphs": [asdict(replace(r, graph=None)) for r in best_graphs(trials, SPACE, INFO, evaluations)],  # type: ignore[arg-type]
+        "best": to_json.best(rank(trials, SPACE, INFO, evaluations).best),
+        "graphs": [asdict(replace(r, graph=None))  # type: ignore[arg-type]
+                   for r in rank(trials, SPACE, INFO, evaluations).graphs()],
         "means": said(lambda: to_json.edf(of_sample(table.over_repeats()))),
         "certificate": asdict(certify([Graph.parse(t.graph) for t in sorted(trials, key=lambda t: t.key)[1:]], trials, {}, 1)),
     }
@@ -255,7 +256,7 @@ def test_a_place_shows_its_ties_and_no_gate_decides_it() -> None:
     assert min(first.count(k) for k in "abcdefgh") > 5, "each of eight equal graphs comes first for some seeds"
     assert list(places(errors, 0, {"c": 9.0}))[:2] == ["b", "c"], "trained again, however it ended"
     assert list(places(errors, 0, {"c": 9.0, "a": 8.0}))[:3] == ["b", "a", "c"]
-    assert Place(1, 150).__str__() == "1-150"
+    assert str(Place(1, 150)) == "1-150"
 
 
 @pytest.mark.parametrize(("kind", "sure"), [("equal", None), ("one outlier", 0)])
@@ -281,7 +282,7 @@ def test_without_spread_there_is_no_advice_and_one_graph_is_no_reason(kind: str,
 
 
 def test_a_constraint_that_keeps_an_equal_graph_loses_no_best() -> None:
-    table, kept = sample(run_of([1, 1, 1, 2]), PROTOCOL, name="A"), np.array([False, True, False, True])
+    table = sample(run_of([1, 1, 1, 2]), PROTOCOL, name="A")
     tied = table.errors == table.errors.min()
     kept = np.where(tied, np.cumsum(tied) == 1, True)
     found = regret(table, kept)

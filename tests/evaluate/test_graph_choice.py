@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.analysis.ranking import best, best_graphs
+from engine.analysis.ranking import rank
 from engine.errors import EngineError
 from engine.evaluate.graph_choice import TIES, chosen
 from engine.space.files.load import load
@@ -35,7 +35,8 @@ def names(*wanted: str, trials: list[Trial] | None = None) -> list[Graph]:
 def choice(
     *wanted: str, trials: list[Trial] | None = None, seed: int = 0, evaluations: Sequence[Evaluation] = ()
 ) -> tuple[list[Graph], list[str]]:
-    return chosen(wanted, TRIALS if trials is None else trials, SPACE, Path("run"), info(seed), evaluations)
+    every = TRIALS if trials is None else trials
+    return chosen(wanted, rank(every, SPACE, info(seed), evaluations), every, SPACE, Path("run"))
 
 
 def info(seed: int = 0, **strategy: object) -> RunInfo:
@@ -97,22 +98,22 @@ def test_a_graph_at_chance_does_not_compete() -> None:
 
 def test_a_second_pass_that_has_just_begun_changes_nothing() -> None:
     more = [*TRIALS, trial(4, GRAPHS[0], 30.0, repeat=1)]
-    assert {r.key: r.errors for r in best_graphs(more, SPACE, info())} == {
+    assert {r.key: r.errors for r in rank(more, SPACE, info()).graphs()} == {
         GRAPHS[i].key: (e,) for i, e in ((0, 9.0), (1, 7.0), (2, 7.0))}
     whole = [*more, *(trial(5 + i, g, 92.0, repeat=1) for i, g in enumerate(GRAPHS[1:]))]
-    assert [r.errors for r in best_graphs(whole, SPACE, info())][:2] == [(7.0, 8.0)] * 2
+    assert [r.errors for r in rank(whole, SPACE, info()).graphs()][:2] == [(7.0, 8.0)] * 2
 
 
 def test_where_repeats_follow_each_other_finished_graphs_compete() -> None:
     more = [*TRIALS[1:], trial(4, GRAPHS[1], 91.0, repeat=1), trial(5, GRAPHS[2], 92.0, repeat=1)]
-    assert [(r.graph, r.errors) for r in best_graphs(more, SPACE, info(interleaved=True))] == [
+    assert [(r.graph, r.errors) for r in rank(more, SPACE, info(interleaved=True)).graphs()] == [
         (GRAPHS[2], (7.0, 8.0)), (GRAPHS[1], (7.0, 9.0))]
 
 
 def test_a_graph_that_diverged_in_a_repeat_does_not_compete() -> None:
     passes = [*TRIALS, *(trial(4 + i, g, 92.0, repeat=1) for i, g in enumerate(GRAPHS))]
     lost = msgspec.structs.replace(passes[6], state=State.DIVERGED, accuracy=(None, None, None))
-    assert {r.key for r in best_graphs([*passes[:6], lost, passes[7]], SPACE, info())} == {GRAPHS[0].key, GRAPHS[1].key}
+    assert {r.key for r in rank([*passes[:6], lost, passes[7]], SPACE, info()).graphs()} == {GRAPHS[0].key, GRAPHS[1].key}
 
 
 def failed(number: int, graph: Graph, repeat: int, state: State = State.FAILED) -> Trial:
@@ -121,36 +122,36 @@ def failed(number: int, graph: Graph, repeat: int, state: State = State.FAILED) 
 
 def test_where_no_graph_has_every_repeat_as_many_as_there_are_count() -> None:
     one = [trial(0, GRAPHS[0], 91.0), failed(1, GRAPHS[0], 1), trial(2, GRAPHS[0], 93.0, repeat=2)]
-    assert [r.errors for r in best_graphs(one, SPACE, info())] == [(9.0, 7.0)]
+    assert [r.errors for r in rank(one, SPACE, info()).graphs()] == [(9.0, 7.0)]
     none = [*TRIALS[:3], *(failed(4 + i, g, 1, State.DIVERGED) for i, g in enumerate(GRAPHS[:3]))]
-    assert {r.errors for r in best_graphs(none, SPACE, info())} == {(9.0,), (7.0,)}
-    assert best(none, SPACE, info()).repeats == 1
+    assert {r.errors for r in rank(none, SPACE, info()).graphs()} == {(9.0,), (7.0,)}
+    assert rank(none, SPACE, info()).best.repeats == 1
 
 
 def test_graphs_that_do_not_compete_are_counted() -> None:
     passes = [*TRIALS, *(trial(4 + i, g, 92.0, repeat=1) for i, g in enumerate(GRAPHS))]
-    found = best([*passes[:6], failed(6, GRAPHS[2], 1), passes[7]], SPACE, info())
-    assert found.apart == 2, "one failed in the second pass, one was at chance in the first"
-    assert found.words().endswith("; 2 graphs apart, without a result in every repeat")
+    found = rank([*passes[:6], failed(6, GRAPHS[2], 1), passes[7]], SPACE, info()).best
+    assert found.others == 2, "one failed in the second pass, one was at chance in the first"
+    assert found.words().endswith("; not competing for want of a result in every repeat: 2 graphs")
 
 
 def test_trials_recorded_beforehand_tell_of_no_pass() -> None:
     """Graphs that need no training have all their trials at once."""
     light = [failed(10 + r, GRAPHS[3], r, State.UNTAUGHT) for r in range(5)]
     for strategy in ({}, {"interleaved": True}):
-        assert len(best_graphs([*TRIALS[:3], *light], SPACE, info(**strategy))) == 3
+        assert len(rank([*TRIALS[:3], *light], SPACE, info(**strategy)).graphs()) == 3
 
 
 def test_graphs_that_share_a_training_are_one_among_equal_ones() -> None:
     alike = [msgspec.structs.replace(t, training=f"{'a' if t.number else 'b'}.0") for t in TRIALS[1:3]]
     shared = [msgspec.structs.replace(t, training="a.0") for t in TRIALS[1:3]]
-    found, one = best(alike, SPACE, info()), best(shared, SPACE, info())
+    found, one = rank(alike, SPACE, info()).best, rank(shared, SPACE, info()).best
     assert (found.tied, found.trainings, one.tied, one.trainings) == (2, 1, 2, 1)
     assert one.words().startswith("best 7.00 %, 2 graphs tie (1 training); ")
     assert one.chosen_by() is None
     again_both = [again(GRAPHS[1], 90.0), again(GRAPHS[2], 90.0)]
-    assert best(shared, SPACE, info(), again_both).optimism.basis == "its 1 retraining"
-    assert best(TRIALS[1:3], SPACE, info(), again_both).optimism.basis == "2 retrainings of 2 equal graphs"
+    assert rank(shared, SPACE, info(), again_both).best.optimism.basis == "its 1 retraining"
+    assert rank(TRIALS[1:3], SPACE, info(), again_both).best.optimism.basis == "2 retrainings of 2 equal graphs"
 
 
 def test_means_of_as_many_wrong_images_tie_though_records_round() -> None:
@@ -159,8 +160,8 @@ def test_means_of_as_many_wrong_images_tie_though_records_round() -> None:
     rights = [(0, a, 459), (1, b, 460), (2, a, 461), (3, b, 460)]
     trials = [trial(n, g, round(100 * right / 476, 4), repeat=n // 2) for n, g, right in rights]
     assert trials[0].error + trials[2].error != trials[1].error + trials[3].error
-    assert [str(r.place) for r in best_graphs(trials, SPACE, info())] == ["1-2", "1-2"]
-    found = best(trials, SPACE, info())
+    assert [str(r.place) for r in rank(trials, SPACE, info()).graphs()] == ["1-2", "1-2"]
+    found = rank(trials, SPACE, info()).best
     assert (found.tied, found.error) == (2, pytest.approx(100 * 16 / 476, abs=1e-9))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.analysis.ranking import best_graphs
+from engine.analysis.ranking import rank
 from engine.report.search_result import BEST, Result, result, text
 from engine.space.files import resolved
 from engine.space.files.load import load
@@ -56,11 +56,11 @@ def test_graphs_rank_by_mean_error_over_repeats() -> None:
         trial(0, a, 90.0), trial(1, b, 94.0), trial(2, c, 94.0), trial(3, d, 99.0, state=State.DIVERGED),
         trial(4, e, None, state=State.FAILED), trial(5, a, 96.0, repeat=1), trial(6, b, 94.0, repeat=1),
     ]  # fmt: skip
-    ranked = best_graphs(trials, X, NO_RULE)
+    ranked = rank(trials, X, NO_RULE).graphs()
     assert [r.key for r in ranked[2:]] == [a.key], "the second pass has begun and is not whole"
     assert {r.key for r in ranked[:2]} == {b.key, c.key}
     assert [str(r.place) for r in ranked] == ["1-2", "1-2", "3"]
-    whole = best_graphs([t for t in trials if t.key in (a.key, b.key)], X, NO_RULE)
+    whole = rank([t for t in trials if t.key in (a.key, b.key)], X, NO_RULE).graphs()
     assert [str(r.place) for r in whole] == ["1", "2"]
     assert whole[1].errors == (10.0, 4.0)
     assert whole[1].error == 7.0

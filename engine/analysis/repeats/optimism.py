@@ -11,16 +11,19 @@ import numpy as np
 from engine.analysis.repeats.noise import between_repeats
 from engine.analysis.repeats.retrained import repeated
 from engine.analysis.sample import Floats
+from engine.formatting import count
 from engine.store.files.evaluations import Evaluation
 
 FREE = 4
-"""Degrees of freedom from which retrainings tell the noise: of one graph five. With one a tenth of runs was told a noise of 0."""
+"""Degrees of freedom from which retrainings tell the noise: of one graph five. With one, 21 of 200 simulated runs were told a
+noise of 0."""
 GRID = 200
 """Points of the distribution of true errors that is fitted."""
 BINS = 10
 """Bins a standard deviation of the noise: 10,000 means then differ in some hundred values."""
 STEPS = 300
-"""Rounds of the fit: the posterior mean of the best then moves by less than 1 % of the noise a hundred rounds."""
+"""Rounds of the fit: a hundred more move the best graph's expected error by 2 % of the noise, ten times as many by 1 to 4 %
+(400 graphs, three shapes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +55,19 @@ def optimism(
     seen, repeats = fmean(errors[best[0]]), len(errors[best[0]])
     if own := [found for key in best if (found := again.get(key))]:
         points = fmean(100.0 - found.mean for found in own) - seen
-        count = _count(sum(len(found.values) for found in own), "retraining")
-        return Optimism(points, f"its {count}" if len(own) == 1 else f"{count} of {len(own)} equal graphs")
+        said = count(sum(len(found.values) for found in own), "retraining")
+        return Optimism(points, f"its {said}" if len(own) == 1 else f"{said} of {len(own)} equal graphs")
     means = {key: fmean(held) for key, held in errors.items()}
-    if (noise := _between_repeats(errors, means)) is not None:
+    if repeats > 1 and (noise := _between_repeats(errors, means)) is not None:
         expected = expected_error(means, seen, noise / repeats**0.5)
-        return Optimism(expected - seen, f"the noise between {_count(repeats, 'repeat')}")
+        return Optimism(expected - seen, f"the noise between {count(repeats, 'repeat')}")
     middle = median(means.values())
     several = [found for key, found in again.items() if found.std is not None and means.get(key, middle) <= middle]
     free = sum(len(found.values) - 1 for found in several)
     if free >= FREE and len(means) > 1:
         variance = sum((len(found.values) - 1) * (found.std or 0.0) ** 2 for found in several) / free
         points = expected_error(means, seen, (variance / repeats) ** 0.5) - seen
-        return Optimism(points, f"the noise of {_count(len(several), 'graph')} trained again")
+        return Optimism(points, f"the noise of {count(len(several), 'graph')} trained again")
     return Optimism(None, "one pass" if repeats == 1 else "too few graphs")
 
 
@@ -106,7 +109,3 @@ def _density(values: Floats, grid: Floats, noise: float) -> Floats:
     exponent = -0.5 * ((values[:, None] - grid) / noise) ** 2
     density: Floats = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     return density
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

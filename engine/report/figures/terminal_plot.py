@@ -46,7 +46,7 @@ def edf_plot(
     legend += [f"  | {m.label}  {m.error:.2f} %" for m in marks]
     legend += [f"  . {b.words()}" for b in bands]
     if not full:
-        return "\n".join([edfs[0].why_empty() if edfs else "no graph", *legend])
+        return "\n".join(["no graph with a result yet", *legend])
     low, high, beyond = limits([e for _, e in full], [m.error for m in marks])
     if beyond:
         legend.append(f"    {beyond} graphs lie beyond {high:.1f} %")

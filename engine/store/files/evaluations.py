@@ -13,6 +13,7 @@ from typing import Self
 import msgspec
 
 from engine.errors import StoreError
+from engine.formatting import count
 from engine.store.lock.lock import RunLock
 from engine.store.log.follower import Follower
 from engine.store.log.record_format import Frame
@@ -61,6 +62,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
 
     @property
+    def error(self) -> float | None:
+        """The target's validation error rate (%), None without a result."""
+        return None if not self.state.has_result or self.accuracy[0] is None else 100.0 - self.accuracy[0]
+
+    @property
     def number(self) -> int:
         """1, 2, 3, ... for people."""
         return self.repeat - FRESH + 1
@@ -98,7 +104,7 @@ def remark(evaluations: Collection[Evaluation]) -> str | None:
     if (when := unsealed(evaluations)) is None:
         return None
     graphs = len({e.key for e in evaluations if e.test is not None})
-    return f"the test set was opened first on {when[:10]}, for {graphs} graph{'s' if graphs > 1 else ''}: it is no longer unseen"
+    return f"the test set was opened first on {when[:10]}, for {count(graphs, 'graph')}: it is no longer unseen"
 
 
 class EvaluationFile:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 
-from engine.analysis.ranking import ALONE, competing, mean_errors, retrained_errors
+from engine.analysis.ranking import UNRANKED, Ranking
 from engine.analysis.repeats.retrained import Figure, Repeated, repeated
 from engine.analysis.sample import DIGITS
-from engine.analysis.ties import Place, places
+from engine.analysis.ties import Place
 from engine.space.graph import Graph
-from engine.space.space import Space
 from engine.space.text.describe_graph import name
 from engine.store.files.evaluations import Evaluation
-from engine.store.records import RunInfo, State, Training, Trial
+from engine.store.records import State, Training, Trial
 
 _OTHER = re.compile(r"> ?\d+ (?!through)")
 """A gate other than through in a graph's text: spares reading 10,000 graphs to find the few that are DML."""
@@ -30,7 +29,7 @@ class Ranked:
     """One graph."""
 
     place: Place
-    """Its place and how many share it; `ALONE` for one that does not compete."""
+    """Its place and how many share it; `UNRANKED` for one that does not compete."""
     trials: tuple[Trial, ...]
     """Its repeats that have a result, of a competing one those it is judged by; at least one."""
     again: Repeated | None = None
@@ -92,21 +91,17 @@ def _all_through(text: str) -> bool:
     return " | " in text and not _OTHER.search(text.partition(" | ")[2])
 
 
-def ranked(
-    trials: Sequence[Trial], space: Space, info: RunInfo, evaluations: Sequence[Evaluation] = ()
-) -> tuple[Ranked, ...]:
-    """Graphs as `engine.analysis.ranking.best_graphs` has them; below them those that do not compete, by mean error."""
-    held = competing(trials, space, info)
-    errors = mean_errors(held, space)
-    again = {r.key: r for r in repeated(evaluations)}
-    order = places({key: fmean(e) for key, e in errors.items()}, info.seed, retrained_errors(evaluations, space))
+def ranked(trials: Iterable[Trial], ranking: Ranking) -> tuple[Ranked, ...]:
+    """The ranked graphs of a run; below them those that do not compete, by mean error."""
+    again = {r.key: r for r in repeated(ranking.evaluations)}
     others: dict[str, list[Trial]] = {}
     for trial in trials:
-        if trial.error is not None and trial.key not in held:
+        if trial.error is not None and trial.key not in ranking.places:
             others.setdefault(trial.key, []).append(trial)
-    rest = (Ranked(ALONE, tuple(found), again.get(key)) for key, found in others.items())
-    return (*(Ranked(place, tuple(held[key]), again.get(key), errors[key]) for key, place in order.items()),
-            *sorted(rest, key=lambda r: (r.error, r.trial.key)))
+    best = (Ranked(place, tuple(ranking.trials[key]), again.get(key), ranking.errors[key])
+            for key, place in ranking.places.items())
+    rest = (Ranked(UNRANKED, tuple(found), again.get(key)) for key, found in others.items())
+    return (*best, *sorted(rest, key=lambda r: (r.error, r.trial.key)))
 
 
 def named(trainings: Mapping[str, Training], models: Sequence[str], evaluations: Iterable[Evaluation] = ()) -> tuple[Ranked, ...]:
@@ -140,7 +135,7 @@ def _besides(graph: Graph, found: list[Training], again: Repeated | None) -> Ran
         Trial(number=-1, key=graph.key, graph=str(graph), repeat=t.repeat, state=State.DONE, training=t.id, accuracy=t.accuracy)
         for t in sorted(found, key=lambda t: t.repeat)
     ]
-    return Ranked(ALONE, tuple(trials), again)
+    return Ranked(UNRANKED, tuple(trials), again)
 
 
 def retrained(row: Ranked) -> tuple[Trial, ...]:

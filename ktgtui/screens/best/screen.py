@@ -17,7 +17,7 @@ from textual.widget import Widget
 
 from engine.analysis.diagnostics.certificate import Certificate, certify
 from engine.analysis.edf import resolution_words
-from engine.analysis.ranking import ALONE, Best, best
+from engine.analysis.ranking import UNRANKED, Best, rank, why_none
 from engine.analysis.repeats.paired import paired
 from engine.errors import EngineError, StoreError
 from engine.store.files.evaluations import EVALUATIONS, Evaluation, read_evaluations, remark
@@ -176,7 +176,7 @@ class BestPage(Page):
         sealed = remark(self._evaluations) or "the test set is closed"
         head: Paragraph = [(f"{run.view.name}  ", "accent"), (run.space.name, ""), ("  validation errors.  ", "dim"),
                            (sealed, "warn" if remark(self._evaluations) else "dim")]
-        worth: Paragraph = [(run.edf.why_empty(), "warn")] if run.trials and not run.edf.n else []
+        worth: Paragraph = [(why_none(run.trials, run.space), "warn")] if not run.edf.n else []
         if self._best is not None:
             fine = resolution_words(run.space.protocol.validation, self._best.repeats)
             worth = [(f"{self._best.words()}  ", "warn" if self._best.tied > 1 else ""), (fine, "dim")]
@@ -262,9 +262,10 @@ class BestPage(Page):
 def _read(run: RunDetail) -> tuple[Rows, tuple[Evaluation, ...], Best | None]:
     """Rows, evaluations and the best graph of a run. Raises StoreError for a damaged file."""
     evaluations = tuple(read_evaluations(run.view.folder))
-    drawn = ranked(run.trials, run.space, run.info, evaluations)
+    ranking = rank(run.trials, run.space, run.info, evaluations)
+    drawn = ranked(run.trials, ranking)
     besides = named(run.trainings, drawn[0].graph.models, evaluations) if drawn else ()
-    return (besides, drawn), evaluations, best(run.trials, run.space, run.info, evaluations)
+    return (besides, drawn), evaluations, ranking.best
 
 
 def against(how: str, own: Sequence[Trial], row: Ranked, dml: Ranked | None, others: Sequence[Trial] | None = None) -> Paragraph:
@@ -288,7 +289,7 @@ def _cells(row: Ranked, edges: int, again: bool, test: bool) -> Sequence[Cell]:
     _, _, _, models, *gates = cells(row.trial)
     place: Cell = ("DML" if row.is_dml else "ref", "accent")
     if row.is_drawn:
-        place = ("-" if row.place == ALONE else str(row.place), "dim")
+        place = ("-" if row.place == UNRANKED else str(row.place), "dim")
     figures = [(str(f) if f else "", "accent") for f, shown in ((row.validation, again), (row.test, test)) if shown]
     shown = gates if len(gates) == edges else [("", "")] * edges
     return (place, f"{row.error:.2f}", (formatting.percent(row.spread), "dim"), str(len(row.errors)), models, *figures, *shown,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.actions import SkipAction
@@ -27,9 +27,6 @@ from ktgtui.widgets.prompt import Prompt
 from ktgtui.widgets.static_lines import Sketch
 from ktgtui.widgets.table import Table
 from ktgtui.widgets.text_block import Note
-
-if TYPE_CHECKING:
-    from engine.analysis.ranking import Best
 
 FIXED = (Column("#", 6, right=True), Column("error", 6, right=True), Column("outcome", 8),
          Column("models", 17, grows=True))
@@ -58,7 +55,7 @@ class LivePage(Page):
         self._filter = ""
         self._keep: Keep | None = None
         self._drawn: tuple[object, ...] = ()
-        self._best = BestGraph(self._told_best)
+        self._best = BestGraph(context.repaint)
         self._beside = "packs"
         """Of `beside.PANES`."""
 
@@ -99,13 +96,10 @@ class LivePage(Page):
         packs = f"   {graphs} graphs in {len(run.packs)} packs" if run.packs else ""
         doing = f"{run.view.space}  {run.view.strategy}  seed {run.info.seed}{packs}"
         shown = f"   {len(self._table.rows):,} shown: {self._filter}" if self._filter else ""
-        worth = f"   {self._worth(self._best.found)}" if self._best.found and not run.view.live else ""
+        best = None if run.view.live else self._best.found
+        # Over several repeats the best mean is another graph's than the best single error in the line above.
+        worth = f"   {best.words() if best.repeats > 1 else best.optimism.words()}" if best else ""
         return [(doing, "dim"), (f"   {self._order.value}", "dim"), (worth, ""), (shown, "accent")]
-
-    @staticmethod
-    def _worth(best: Best) -> str:
-        """What choosing the best graph is worth; over several repeats also which error that is, above stands a single one."""
-        return best.words() if best.repeats > 1 else best.optimism.words()
 
     def _fill(self, run: RunDetail) -> None:
         wanted = (id(run.trials), self._order, self._keep)
@@ -209,10 +203,6 @@ class LivePage(Page):
             self._again()
         event.prompt.close()
         self._table.focus()
-
-    def _told_best(self) -> None:
-        if self.is_current:
-            self._again()
 
     def _again(self) -> None:
         self.show(self.context.snapshot)

@@ -12,6 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from engine.analysis.diagnostics.certificate import certify
+from engine.analysis.sample import DIGITS, exact_errors
 from engine.space.graph import Graph
 from engine.space.space import Space
 from engine.store.records import State, Trial
@@ -92,7 +93,7 @@ def graph_map(run: RunDetail | None, space: Space) -> GraphMap:
     for trial in run.trials if run else ():
         trials.setdefault(trial.key, []).append(trial)
     graphs = tuple(space.enumerate())
-    errors = {key: e for key, found in trials.items() if (e := _mean(found)) is not None}
+    errors = {key: e for key, found in trials.items() if (e := _mean(found, space.protocol.validation)) is not None}
     cuts = _cuts(list(errors.values()))
     spots = tuple(_spot(g, g.key, trials, errors, cuts) for g in graphs)
     if run is None:
@@ -107,9 +108,9 @@ def struck(found: GraphMap, child: Space) -> GraphMap:
     return replace(found, spots=tuple(replace(spot, kept=spot.key in kept) for spot in found.spots))
 
 
-def _mean(trials: Sequence[Trial]) -> float | None:
-    found = [t.error for t in trials if t.error is not None]
-    return fmean(found) if found else None
+def _mean(trials: Sequence[Trial], images: int) -> float | None:
+    found = exact_errors([t for t in trials if t.error is not None], images)
+    return round(fmean(found), DIGITS) if len(found) else None
 
 
 def _cuts(errors: Sequence[float]) -> list[float]:

@@ -82,8 +82,9 @@ class Grid(Lines, can_focus=True):
         """From the best graph on to the next best one at each press."""
         if not self._map:
             return
-        order = sorted((i for i, s in enumerate(self._map.spots) if s.error is not None),
-                       key=lambda i: (self._map.spots[i].error or 0.0, self._map.spots[i].key) if self._map else (0.0, ""))
+        spots = self._map.spots
+        with_result = (i for i, s in enumerate(spots) if s.error is not None)
+        order = sorted(with_result, key=lambda i: (spots[i].error or 0.0, spots[i].key))
         if order:
             self._go(order[(order.index(self.cursor) + 1) % len(order)] if self.cursor in order[:-1] else order[0])
 

@@ -123,14 +123,15 @@ class SpacesPage(Page):
             title.show([])
             plot.show(None)
             return
-        from ktgtui.drawing.plots import edf_figure  # numpy is there by now: the follower loaded it
+        from engine.analysis.ranking import why_none  # numpy is there by now: the watcher loaded it
+        from ktgtui.drawing.plots import edf_figure
 
         edf = chosen.edf
         said = f"  median {edf.median:.2f} %  best {formatting.best(edf.best, chosen.view.tied)}" if edf.n else ""
         title.show([[(chosen.view.name, "accent")],
                     [(f"n = {edf.n:,}{said}", ""),
                      (f"  left out: {edf.left_out}" if edf.left_out.total else "", "dim")]])
-        plot.show(edf_figure([chosen.edf]), chosen.edf.why_empty())
+        plot.show(edf_figure([chosen.edf]), "" if edf.n else why_none(chosen.trials, chosen.space))
 
     def _say(self, space: SpaceView | None) -> None:
         note = self.query_one("#words", Note)

@@ -61,7 +61,7 @@ class TrialPage(Page):
         self._tried: Graph | None = None
         """The graph with gates turned by hand; None: as trained."""
         self._known: Known | None = None
-        self._best = BestGraph(self._told_best)
+        self._best = BestGraph(context.repaint)
         self._queued = NOTHING
         self._queued_of: tuple[object, ...] = ()
         """What the queue's results were last asked for."""
@@ -134,10 +134,6 @@ class TrialPage(Page):
             return next((t for t in run.trials if t.key == best.key), None)
         with_result = (t for t in run.trials if t.error is not None)
         return min(with_result, key=lambda t: (t.error or 0.0, t.key), default=run.trials[0] if run.trials else None)
-
-    def _told_best(self) -> None:
-        if self.is_current:
-            self.show(self.context.snapshot)
 
     def _fill(self, run: RunDetail, trial: Trial) -> None:
         graph = Graph.parse(trial.graph)

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from textual.pilot import Pilot
 
+from engine.analysis.ranking import rank
 from engine.analysis.run_sample import read
 from engine.evaluate.graph_choice import chosen
 from engine.report import summary
@@ -76,12 +77,12 @@ def test_the_first_of_equal_graphs_is_not_the_first_of_the_run(tmp_path: Path) -
     assert run
 
     def first(trials: Sequence[Trial], seed: int) -> str:
-        return ranked(trials, run.space, msgspec.structs.replace(run.info, seed=seed))[0].trial.key
+        return ranked(trials, rank(trials, run.space, msgspec.structs.replace(run.info, seed=seed)))[0].trial.key
 
     found = [first(run.trials, seed) for seed in range(8)]
     assert len(set(found)) > 4
     assert found == [first(run.trials[::-1], seed) for seed in range(8)]
-    assert {str(row.place) for row in ranked(run.trials, run.space, run.info)} == {"1-513"}
+    assert {str(row.place) for row in ranked(run.trials, rank(run.trials, run.space, run.info))} == {"1-513"}
 
 
 async def test_every_page_names_the_best_of_the_last_whole_pass(tmp_path: Path, opened: Opened) -> None:
@@ -90,11 +91,11 @@ async def test_every_page_names_the_best_of_the_last_whole_pass(tmp_path: Path, 
     run = read(folder)
     assert run.best
     ending = result(folder, run.info, run.trials, dict(run.trainings))
-    (graph,), _ = chosen(["best"], run.trials, run.space, folder, run.info)
+    (graph,), _ = chosen(["best"], run.ranking, run.trials, run.space, folder)
     (chapter,) = chapters([run])
     page = Shelf(tmp_path).look().chosen
     assert page
-    first = ranked(page.trials, page.space, page.info)[0]
+    first = ranked(page.trials, rank(page.trials, page.space, page.info))[0]
     names = {run.best.key, ending.best[0].key, graph.key, summary.best(chapter)[0].key, first.trial.key}
     assert len(names) == 1
     assert run.best.repeats == len(first.errors) == 1

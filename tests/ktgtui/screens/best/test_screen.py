@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.analysis.ranking import rank
 from engine.space.graph import Graph
 from engine.store.files.evaluations import FRESH, Evaluation, EvaluationFile
 from engine.store.records import State, Training
@@ -58,7 +59,7 @@ async def test_a_graph_stands_beside_dml_in_the_search_and_trained_again(tmp_pat
     folder = run_folder(tmp_path / "runs" / "x", "digits/X", n=100)
     found = Shelf(tmp_path).look().chosen
     assert found
-    best = ranked(found.trials, found.space, found.info)[0]
+    best = ranked(found.trials, rank(found.trials, found.space, found.info))[0]
     with Run.open(folder) as run:
         run.add([], [reference(0, 100 - best.error - 1.25)], [])
     with EvaluationFile(folder) as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.analysis.ranking import rank
 from engine.space.files.load import load
 from engine.space.graph import Graph, edges
 from engine.strategies.fixed import listed
@@ -117,7 +118,7 @@ def test_a_ranking_knows_dml(tmp_path: Path) -> None:
     run_folder(tmp_path / "runs" / "x", "digits/X", n=513)
     run = Shelf(tmp_path).look().chosen
     assert run
-    (dml,) = [r for r in ranked(run.trials, run.space, run.info) if r.is_dml]
+    (dml,) = [r for r in ranked(run.trials, rank(run.trials, run.space, run.info)) if r.is_dml]
     assert dml.graph.gates == ("through",) * 9
     assert dml.spread is None
 
