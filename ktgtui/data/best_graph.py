@@ -1,4 +1,4 @@
-"""The best graph of the chosen run, for pages that show it: worked out in the background, once for the same trials. Textual-free."""
+"""The best graph of the chosen run, for pages that show it: worked out in the background, once for the same trials."""
 
 from __future__ import annotations
 
