@@ -184,7 +184,7 @@ class BestPage(Page):
         proof: Paragraph = [(f"{len(self._table.rows):,} shown: {self._filter}  ", "accent")] if self._filter else []
         if certificate is not None:
             proof = [*proof, (certificate.words(), "good" if certificate.is_complete else "bad")]
-        self.query_one("#best-head", Note).show([head, worth, proof])
+        self.query_one("#best-head", Note).show([line for line in (head, worth, proof) if line])
         self._compare()
 
     def _compare(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.neighbours import Neighbour
+from engine.analysis.sample import chance_rule, with_results
 from engine.analysis.ties import Place
 from engine.space.graph import LABEL, Edge, Graph
 from engine.space.text.describe_graph import name, why_equal
@@ -75,16 +76,18 @@ def head(run: RunDetail, trial: Trial, graph: Graph) -> list[Paragraph]:
     error = "" if trial.error is None else f"  error {trial.error:.2f} %"
     known_as = name(graph)
     repeat = f"  repeat {trial.repeat}" if run.info.repeats > 1 else ""
-    place = "" if trial.error is None else f"  place {_place(run, trial)}"
+    place = _place(run, trial)
     return [[(f"#{trial.number}  ", "accent"), (trial.state.value, ""), (error, "accent"), (place, ""), (repeat, "dim"),
              (f"  {known_as}" if known_as else "", "good"), (f"  key {trial.key}", "dim")]]
 
 
 def _place(run: RunDetail, trial: Trial) -> str:
-    """`2-31 of 513`: its place among the trials of its repeat, and those that tie with it."""
-    errors = [t.error for t in run.trials if t.error is not None and t.repeat == trial.repeat]
-    better, tied = sum(e < (trial.error or 0.0) for e in errors), errors.count(trial.error or 0.0)
-    return f"{Place(better + 1, tied)} of {len(errors):,}"
+    """`  place 2-31 of 513`: among the trials of its repeat, those that tie with it told; nothing for one at chance."""
+    errors = [t.error for t in with_results(run.trials, chance_rule(run.space.protocol))[0] if t.repeat == trial.repeat]
+    if trial.error not in errors:
+        return ""
+    better = sum(error < trial.error for error in errors if error is not None and trial.error is not None)
+    return f"  place {Place(better + 1, errors.count(trial.error))} of {len(errors):,}"
 
 
 def foot(run: RunDetail, trial: Trial, around: Sequence[Neighbour], queued: Queued = NOTHING) -> list[Paragraph]:
